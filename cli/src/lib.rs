@@ -1,0 +1,1 @@
+//! The library behind the `peergate` command: fixtures, explanations, a development CA.

@@ -1,0 +1,3 @@
+//! The `peergate` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One normalised certificate, borrowed from the input.

@@ -1,0 +1,36 @@
+//! Peergate answers one question: may this mutual-TLS caller do this?
+//!
+//! A proxy that ends TLS tells the application who called in a header. This crate reads that header
+//! strictly, decides by one identity policy, and gives the same answer in every host: an Envoy
+//! filter, a Node package and a command line all call [`Gate::decide`] and act on the [`Decision`].
+//!
+//! The crate is `no_std` with `alloc`, forbids `unsafe` and never panics on input.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod credential;
+pub mod decision;
+pub mod dn;
+pub mod gate;
+pub mod json;
+pub mod limits;
+pub mod load;
+pub mod pem;
+pub mod policy;
+pub mod reason;
+pub mod request;
+pub mod respond;
+pub mod source;
+pub mod spiffe;
+pub mod target;
+pub mod trace;
+pub mod upstream;
+pub mod xfcc;
+
+pub use decision::{Decision, Identity, IdentityType, Shadow, Verdict};
+pub use gate::{Documents, Gate};
+pub use load::{Document, LoadCode, LoadError, Warning, WarningCode};
+pub use reason::{Detail, Reason};
+pub use request::{Header, Peer, PeerCertificate, Request};

@@ -1,0 +1,42 @@
+//! Every limit of the crate, in one place, so that a reader can see what bounds the work.
+
+/// Elements of one XFCC value; one more is `too_many_elements`.
+pub const XFCC_ELEMENTS: usize = 256;
+/// Pairs of one XFCC element; one more is `too_many_pairs`.
+pub const XFCC_PAIRS: usize = 512;
+/// URI and DNS names of one certificate; one more is `too_many_sans`.
+pub const SANS: usize = 512;
+/// Bytes of a header value, lines joined; one more is `header_too_long`. `maxHeaderBytes` lowers it.
+pub const HEADER_BYTES: usize = 64 * 1024;
+/// Bytes of a DER certificate.
+pub const CERTIFICATE_BYTES: usize = 16 * 1024;
+/// Bytes of the path of a request target, before the first `?`.
+pub const PATH_BYTES: usize = 8 * 1024;
+/// Segments of the path of a request target.
+pub const PATH_SEGMENTS: usize = 128;
+/// Segments of a path pattern.
+pub const PATTERN_SEGMENTS: usize = 32;
+/// Rules of a policy, deny and allow together.
+pub const RULES: usize = 4096;
+/// Nesting of a JSON document: the outermost object is level one.
+pub const JSON_DEPTH: usize = 32;
+/// Bytes of a SPIFFE ID (SPIFFE-ID, section 2.3).
+pub const SPIFFE_ID_BYTES: usize = 2048;
+/// Bytes of a trust domain (SPIFFE-ID, section 2.1).
+pub const TRUST_DOMAIN_BYTES: usize = 255;
+
+/// The limits that differ between a native host and a proxy's sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Bytes of a document.
+    pub document_bytes: usize,
+    /// Principals over all groups and rules.
+    pub identities: usize,
+}
+
+impl HostLimits {
+    /// For the command line, Node and Rust services.
+    pub const NATIVE: Self = Self { document_bytes: 64 * 1024 * 1024, identities: 1_000_000 };
+    /// For the Envoy filter.
+    pub const FILTER: Self = Self { document_bytes: 8 * 1024 * 1024, identities: 100_000 };
+}

@@ -1,0 +1,1 @@
+//! One PEM certificate to DER, strictly.

@@ -1,0 +1,5 @@
+//! Who may do what: from what a person writes to tables, and from tables to a verdict.
+
+pub mod document;
+pub mod paths;
+pub mod principal;

@@ -1,0 +1,3 @@
+//! Where a caller's identity comes from at this host.
+
+pub mod document;

@@ -1,0 +1,50 @@
+//! Envoy's `x-forwarded-client-cert`: the text form and the JSON form, by grammar only.
+
+pub mod json;
+pub mod text;
+
+use crate::reason::Detail;
+
+/// The seven keys of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// A URI name of the proxy's own certificate.
+    By,
+    /// SHA-256 of the client's certificate.
+    Hash,
+    /// The client's certificate, percent-encoded PEM.
+    Cert,
+    /// The client's chain, percent-encoded PEM, leaf first.
+    Chain,
+    /// The client's subject, RFC 4514.
+    Subject,
+    /// A URI name of the client's certificate.
+    Uri,
+    /// A DNS name of the client's certificate.
+    Dns,
+}
+
+impl Key {
+    /// The spelling of Envoy's documentation.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::By => "By",
+            Self::Hash => "Hash",
+            Self::Cert => "Cert",
+            Self::Chain => "Chain",
+            Self::Subject => "Subject",
+            Self::Uri => "URI",
+            Self::Dns => "DNS",
+        }
+    }
+}
+
+/// A header value breaks the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XfccError {
+    /// Which rule.
+    pub code: Detail,
+    /// The byte at which it shows.
+    pub offset: usize,
+}

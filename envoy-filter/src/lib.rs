@@ -1,0 +1,1 @@
+//! Peergate in Envoy: fetch bytes, ask core, act.

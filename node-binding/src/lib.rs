@@ -1,0 +1,1 @@
+//! Peergate in Node: fetch bytes, ask core, act.

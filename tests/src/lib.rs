@@ -1,0 +1,1 @@
+//! Runs the same fixtures on every implementation.
