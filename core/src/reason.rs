@@ -63,8 +63,37 @@ codes! {
 }
 
 codes! {
-    /// The finer code of a refusal. The order is the order in which they are tested.
+    /// The finer code of a refusal. Those of `malformed_header` stand in the order in which they
+    /// are tested.
     Detail {
+        /// `ambiguous_request`: the method is not `[A-Z][A-Z-]*`.
+        BadMethod = "bad_method",
+        /// `ambiguous_request`: the target does not start with `/` (nor is it `*` with OPTIONS).
+        NotOriginForm = "not_origin_form",
+        /// `ambiguous_request`: the path is longer than 8 KiB.
+        PathTooLong = "path_too_long",
+        /// `ambiguous_request`: the path has more than 128 segments.
+        TooManySegments = "too_many_segments",
+        /// `ambiguous_request`: two slashes in a row.
+        EmptySegment = "empty_segment",
+        /// `ambiguous_request`: a `.` or `..` segment in some reading of the path.
+        DotSegment = "dot_segment",
+        /// `ambiguous_request`: `#`, a backslash, or a byte outside 0x21-0x7E.
+        BadPathByte = "bad_path_byte",
+        /// `ambiguous_request`: a percent sign without two hexadecimal digits.
+        BadEscape = "bad_escape",
+        /// `ambiguous_request`: `%2F`.
+        EncodedSlash = "encoded_slash",
+        /// `ambiguous_request`: `%5C`.
+        EncodedBackslash = "encoded_backslash",
+        /// `ambiguous_request`: an encoded control byte.
+        EncodedControl = "encoded_control",
+        /// `ambiguous_request`: `%25` and two hexadecimal digits.
+        DoubleEncoding = "double_encoding",
+        /// `ambiguous_request`: encoded bytes that are not UTF-8.
+        EncodedNonUtf8 = "encoded_non_utf8",
+        /// `ambiguous_request`: `;`.
+        Semicolon = "semicolon",
         /// A single-value header came more than once.
         RepeatedHeader = "repeated_header",
         /// A header's name equals a source's header only when `_` and `.` are read as `-`.
