@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod credential;
 pub mod decision;
+pub mod deployment;
 pub mod dn;
 pub mod gate;
 pub mod json;

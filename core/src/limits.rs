@@ -25,6 +25,11 @@ pub const SPIFFE_ID_BYTES: usize = 2048;
 /// Bytes of a trust domain (SPIFFE-ID, section 2.1).
 pub const TRUST_DOMAIN_BYTES: usize = 255;
 
+/// Load errors, and load warnings, that are reported of one document: the first ones.
+pub const LOAD_ERRORS: usize = 100;
+/// `responses` of a deployment: the lowest and the highest status.
+pub const REFUSAL_STATUS: (u16, u16) = (400, 499);
+
 /// The limits that differ between a native host and a proxy's sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostLimits {
