@@ -1,1 +1,3 @@
 //! The library behind the `peergate` command: fixtures, explanations, a development CA.
+
+pub mod fixture;
