@@ -1,8 +1,25 @@
-//! The text form.
+//! The text form: a strict reader that visits each byte of a header value once.
+//!
+//! ```text
+//! header   = element *( OWS "," OWS element )       ; field lines are first joined with ","
+//! element  = pair *( ";" pair )                     ; no whitespace around ";" or "="
+//! pair     = key "=" ( quoted / bare )              ; split at the first "="
+//! key      = 1*ALPHA                                ; compared without ASCII case
+//! bare     = *( %x21 / %x23-2B / %x2D-3A / %x3C-7E ); no space, quote, "," or ";"
+//! quoted   = DQUOTE *( %x20-21 / %x23-5B / %x5D-7E / "\" %x20-7E ) DQUOTE
+//! OWS      = *( SP / HTAB )
+//! ```
+
+mod elements;
+mod scan;
 
 use alloc::borrow::Cow;
+use alloc::string::String;
+
+pub use elements::{Element, Elements};
 
 use super::{Key, XfccError};
+use crate::reason::Detail;
 
 /// What the reader meets next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,29 +44,364 @@ impl<'a> Value<'a> {
     /// pair stays. Not for Subject, whose backslashes are RFC 4514's.
     #[must_use]
     pub fn unquoted(&self) -> Cow<'a, str> {
-        Cow::Borrowed(self.raw)
+        if !self.quoted || memchr::memchr(b'\\', self.raw.as_bytes()).is_none() {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = String::with_capacity(self.raw.len());
+        let mut changed = false;
+        let mut chars = self.raw.chars();
+        while let Some(c) = chars.next() {
+            if c != '\\' {
+                out.push(c);
+                continue;
+            }
+            match chars.next() {
+                Some(escaped @ ('"' | '\\')) => {
+                    out.push(escaped);
+                    changed = true;
+                }
+                Some(other) => out.extend(['\\', other]),
+                None => out.push('\\'),
+            }
+        }
+        if changed { Cow::Owned(out) } else { Cow::Borrowed(self.raw) }
     }
 }
 
-/// Reads a header value once, from left to right, without allocating. An empty value has no events.
+/// Reads a header value once, from left to right, without allocating. An empty value has no events;
+/// after an error, or the end, there are none any more.
+///
+/// The error is the first rule that is broken, and its offset the byte at which it shows:
+///
+/// | code | where |
+/// |---|---|
+/// | `unexpected_format` | at 0: the value starts with `{`, `[`, or `MII` as base64 DER does |
+/// | `control_byte`, `non_ascii_byte` | at the byte, wherever it stands; a tab is one unless it is part of whitespace around a comma |
+/// | `space_in_value` | at the space: at either end of the value, at the start of a pair, in a key, or in or after a value unless a comma follows |
+/// | `empty_element` | where an element should start |
+/// | `empty_pair` | where a pair should start |
+/// | `missing_equals` | after the letters of the key, when no `=` follows before the pair ends |
+/// | `empty_key` | at the `=` |
+/// | `bad_key` | at the byte of the key that is no letter |
+/// | `unknown_key`, `duplicate_key` | at the start of the key |
+/// | `quote_in_bare_value` | at the quote |
+/// | `unclosed_quote` | at the opening quote |
+/// | `text_after_quote` | at the byte after the closing quote |
+///
+/// How many elements and pairs are too many is not the grammar's business.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     input: &'a [u8],
+    /// `input` up to its first byte that is not UTF-8, which no value can reach.
+    text: &'a str,
+    at: usize,
+    /// Where the last value ended, its closing quote included.
+    value_end: usize,
+    state: State,
+    /// The keys of this element that may stand only once, one bit each.
+    seen: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before the first byte.
+    Start,
+    /// After a comma and its whitespace.
+    FirstPair,
+    /// After a semicolon.
+    NextPair,
+    /// The element ended at a comma.
+    EndOfElement,
+    /// The last element ended.
+    EndOfLast,
+    Done,
 }
 
 impl<'a> Reader<'a> {
     /// Over a header value whose lines have been joined with `,`.
     #[must_use]
-    pub const fn new(input: &'a [u8]) -> Self {
-        Self { input }
+    pub fn new(input: &'a [u8]) -> Self {
+        let text = match core::str::from_utf8(input) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = input.get(..error.valid_up_to()).unwrap_or_default();
+                core::str::from_utf8(valid).unwrap_or_default()
+            }
+        };
+        Self { input, text, at: 0, value_end: 0, state: State::Start, seen: 0 }
+    }
+
+    /// Over the rest of an element that has been read before, from the start of a pair.
+    fn resume(element: &'a str, at: usize) -> Self {
+        let input = element.as_bytes();
+        Self { input, text: element, at, value_end: at, state: State::NextPair, seen: 0 }
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Option<Event<'a>>, XfccError> {
+        let first = match self.state {
+            State::NextPair => false,
+            State::FirstPair => true,
+            State::Start => {
+                if self.input.is_empty() {
+                    self.state = State::Done;
+                    return Ok(None);
+                }
+                self.check_start()?;
+                true
+            }
+            State::EndOfElement => {
+                self.state = State::FirstPair;
+                self.seen = 0;
+                return Ok(Some(Event::ElementEnd));
+            }
+            State::EndOfLast => {
+                self.state = State::Done;
+                return Ok(Some(Event::ElementEnd));
+            }
+            State::Done => return Ok(None),
+        };
+        let key = self.key(first)?;
+        let value = self.value()?;
+        self.after_value(value.quoted)?;
+        Ok(Some(Event::Pair(key, value)))
+    }
+
+    /// What only the very first bytes can tell.
+    fn check_start(&self) -> Result<(), XfccError> {
+        match self.input {
+            [b'{' | b'[', ..] | [b'M', b'I', b'I', ..] => Err(error(Detail::UnexpectedFormat, 0)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads `key "="`.
+    #[inline]
+    fn key(&mut self, first: bool) -> Result<Key, XfccError> {
+        let start = self.at;
+        // The letters in lower case, as one number: no two keys of up to eight letters share one,
+        // and a longer key fills the topmost byte, which no known key does.
+        let mut word = 0_u64;
+        let mut at = start;
+        loop {
+            let byte = self.input.get(at).copied();
+            match byte {
+                Some(letter) if letter.is_ascii_alphabetic() => {
+                    word = (word << 8) | u64::from(letter | 0x20);
+                    at = at.wrapping_add(1);
+                }
+                Some(b'=') if at > start => break,
+                _ => return Err(self.no_key(first, start, at)),
+            }
+        }
+        let key = known(word).ok_or(error(Detail::UnknownKey, start))?;
+        if let Some(bit) = single(key) {
+            if self.seen & bit != 0 {
+                return Err(error(Detail::DuplicateKey, start));
+            }
+            self.seen |= bit;
+        }
+        self.at = at.wrapping_add(1);
+        Ok(key)
+    }
+
+    /// Why there is no key at `start`, the letters of which end at `at`.
+    #[cold]
+    fn no_key(&self, first: bool, start: usize, at: usize) -> XfccError {
+        let empty = at == start;
+        let code = match self.input.get(at).copied() {
+            Some(b';') if empty => Detail::EmptyPair,
+            Some(b',') | None if empty && first => Detail::EmptyElement,
+            Some(b',') | None if empty => Detail::EmptyPair,
+            Some(b';' | b',') | None => Detail::MissingEquals,
+            Some(b'=') => Detail::EmptyKey,
+            Some(b' ') if empty => Detail::SpaceInValue,
+            Some(byte) => match never_legal(byte) {
+                Some(code) => code,
+                None if !self.has_equals(at) => Detail::MissingEquals,
+                None if byte == b' ' => Detail::SpaceInValue,
+                None => Detail::BadKey,
+            },
+        };
+        error(code, at)
+    }
+
+    /// Whether the pair around `at` has a `=`. Looks ahead, but only on the way to an error.
+    fn has_equals(&self, at: usize) -> bool {
+        let rest = self.input.get(at..).unwrap_or_default();
+        scan::work(rest.len());
+        memchr::memchr3(b'=', b';', b',', rest).is_some_and(|end| rest.get(end) == Some(&b'='))
+    }
+
+    /// Reads a value and leaves the reader on the byte after it.
+    #[inline]
+    fn value(&mut self) -> Result<Value<'a>, XfccError> {
+        let quoted = self.input.get(self.at) == Some(&b'"');
+        let start = if quoted { self.at.wrapping_add(1) } else { self.at };
+        let end = if quoted { self.closing_quote(start)? } else { scan::bare_end(self.input, start) };
+        let Some(raw) = self.text.get(start..end) else {
+            // Not reached: a value holds only ASCII, all of which stands before the first byte that
+            // is not UTF-8.
+            return Err(error(Detail::NonAsciiByte, self.text.len()));
+        };
+        self.at = if quoted { end.wrapping_add(1) } else { end };
+        self.value_end = self.at;
+        Ok(Value { raw, quoted })
+    }
+
+    /// Finds the quote that closes the value that starts at `start`.
+    #[inline]
+    fn closing_quote(&self, start: usize) -> Result<usize, XfccError> {
+        let mut at = start;
+        loop {
+            at = scan::quoted_end(self.input, at);
+            match self.input.get(at).copied() {
+                Some(b'"') => return Ok(at),
+                // A backslash always takes the next byte with it, so the end of a run of them is
+                // never looked at backwards.
+                Some(b'\\') => {
+                    at = at.wrapping_add(1);
+                    match self.input.get(at).copied() {
+                        Some(byte) if never_legal(byte).is_none() => at = at.wrapping_add(1),
+                        Some(_) => {}
+                        None => return Err(error(Detail::UnclosedQuote, start.wrapping_sub(1))),
+                    }
+                }
+                Some(byte) => {
+                    return Err(error(never_legal(byte).unwrap_or(Detail::ControlByte), at));
+                }
+                None => return Err(error(Detail::UnclosedQuote, start.wrapping_sub(1))),
+            }
+        }
+    }
+
+    /// Reads what follows a value: `;`, a comma with its whitespace, or the end.
+    #[inline]
+    fn after_value(&mut self, quoted: bool) -> Result<(), XfccError> {
+        match self.input.get(self.at).copied() {
+            Some(b';') => {
+                self.at = self.at.wrapping_add(1);
+                self.state = State::NextPair;
+                Ok(())
+            }
+            None => {
+                self.state = State::EndOfLast;
+                Ok(())
+            }
+            Some(b',') => self.comma(self.at),
+            Some(b' ' | b'\t') => self.comma(scan::whitespace_end(self.input, self.at)),
+            Some(byte) => {
+                let other = if quoted { Detail::TextAfterQuote } else { Detail::QuoteInBareValue };
+                Err(error(never_legal(byte).unwrap_or(other), self.at))
+            }
+        }
+    }
+
+    /// Passes the comma at `at` and the whitespace after it.
+    fn comma(&mut self, at: usize) -> Result<(), XfccError> {
+        if self.input.get(at) != Some(&b',') {
+            return Err(self.stray_whitespace(self.at));
+        }
+        let after = at.wrapping_add(1);
+        let next = scan::whitespace_end(self.input, after);
+        if next > after && next == self.input.len() {
+            return Err(self.stray_whitespace(after));
+        }
+        self.at = next;
+        self.state = State::EndOfElement;
+        Ok(())
+    }
+
+    #[cold]
+    fn stray_whitespace(&self, at: usize) -> XfccError {
+        let tab = self.input.get(at) == Some(&b'\t');
+        error(if tab { Detail::ControlByte } else { Detail::SpaceInValue }, at)
     }
 }
 
 impl<'a> Iterator for Reader<'a> {
     type Item = Result<Event<'a>, XfccError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let _ = self.input;
-        None
+        match self.step() {
+            Ok(event) => event.map(Ok),
+            Err(error) => {
+                self.state = State::Done;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+impl core::iter::FusedIterator for Reader<'_> {}
+
+const fn error(code: Detail, offset: usize) -> XfccError {
+    XfccError { code, offset }
+}
+
+/// The code of a byte that no place of the grammar admits. A tab is one here: whitespace around
+/// commas is read before this is asked.
+const fn never_legal(byte: u8) -> Option<Detail> {
+    match byte {
+        0x20..=0x7E => None,
+        0x80..=0xFF => Some(Detail::NonAsciiByte),
+        _ => Some(Detail::ControlByte),
+    }
+}
+
+/// A key's letters in lower case as one big-endian number.
+const fn word(key: &str) -> u64 {
+    let mut bytes = key.as_bytes();
+    let mut word = 0;
+    while let [first, rest @ ..] = bytes {
+        word = (word << 8) | (*first | 0x20) as u64;
+        bytes = rest;
+    }
+    word
+}
+
+#[inline]
+const fn known(letters: u64) -> Option<Key> {
+    const BY: u64 = word("By");
+    const HASH: u64 = word("Hash");
+    const CERT: u64 = word("Cert");
+    const CHAIN: u64 = word("Chain");
+    const SUBJECT: u64 = word("Subject");
+    const URI: u64 = word("URI");
+    const DNS: u64 = word("DNS");
+    Some(match letters {
+        BY => Key::By,
+        HASH => Key::Hash,
+        CERT => Key::Cert,
+        CHAIN => Key::Chain,
+        SUBJECT => Key::Subject,
+        URI => Key::Uri,
+        DNS => Key::Dns,
+        _ => return None,
+    })
+}
+
+/// The bit of a key that may stand only once in an element.
+#[inline]
+const fn single(key: Key) -> Option<u8> {
+    match key {
+        Key::Hash => Some(1),
+        Key::Cert => Some(2),
+        Key::Chain => Some(4),
+        Key::Subject => Some(8),
+        Key::By | Key::Uri | Key::Dns => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::cell::Cell;
+
+    std::thread_local! {
+        /// Bytes that this thread's readers have looked at.
+        pub(super) static WORK: Cell<usize> = const { Cell::new(0) };
     }
 }
