@@ -1,0 +1,272 @@
+//! The release filter in a real Envoy: one process, one plaintext listener that forwards the XFCC
+//! header untouched, the deployment replaced through a file for each distinct one.
+//!
+//! Requests are bytes on a socket. The decision is the filter's log record; the HTTP answer, and
+//! what reached the service behind Envoy, must agree with it.
+
+mod http1;
+mod http2;
+mod process;
+mod upstream;
+mod wire;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail, ensure};
+use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, RequestSpec, Texts};
+use peergate_core::Gate;
+use serde_json::{Map, Value, json};
+
+pub use self::process::binary;
+use self::process::{Process, Taken};
+use self::upstream::Upstream;
+use self::wire::{HttpAnswer, Reply, WireRequest};
+use crate::implementation::{Answer, Implementation};
+
+/// How long a record may come after the answer; both are written within a millisecond.
+const RECORD_PATIENCE: Duration = Duration::from_secs(5);
+/// How long no record must have come after an answer that the filter cannot have given.
+const SILENCE: Duration = Duration::from_millis(20);
+/// A worker may still hold the deployment before the one in force for an instant.
+const TRIES: usize = 10;
+
+/// Cases that cannot be expressed here, by rule; the texts are printed with their counts.
+const CLOCK: &str = "core answers differently now, and Envoy cannot be given another clock";
+const CONNECTION: &str = "the case has a TLS connection (real mutual TLS has its own tests)";
+const OWN_ANSWER: &str = "Envoy refused the request itself with 400 or 404, before any filter";
+const OWN_RESET: &str = "Envoy refused bytes that HTTP cannot carry, before any filter";
+
+/// Fields that Envoy adds to what it forwards, or that are not the filter's to forward
+/// (RFC 9110, section 7.6.1).
+const NOT_THE_FILTERS: &[&str] = &[
+    "host", "x-forwarded-proto", "content-length", "transfer-encoding", "connection", "keep-alive",
+    "proxy-connection", "te", "upgrade",
+];
+
+/// A real Envoy as an implementation.
+pub struct Envoy {
+    process: Process,
+    upstream: Upstream,
+    /// The documents in force, and the same on core.
+    current: Option<(Texts, Gate)>,
+}
+
+impl Envoy {
+    /// Starts Envoy with the filter's module.
+    ///
+    /// # Errors
+    /// When there is no Envoy, or it does not start.
+    pub fn start(filter: &Path) -> Result<Self> {
+        let upstream = Upstream::start()?;
+        let process = Process::start(filter, upstream.address)?;
+        Ok(Self { process, upstream, current: None })
+    }
+
+    fn deploy(&mut self, documents: &Texts) -> Result<()> {
+        if self.current.as_ref().is_some_and(|(current, _)| current == documents) {
+            return Ok(());
+        }
+        self.current = None;
+        let gate = match fixture::load_gate(documents) {
+            Ok(gate) => gate,
+            Err(errors) => bail!("core refuses the documents: {:?}", Outcome::refused(&errors)),
+        };
+        match self.process.deploy(&logging_all(documents)?)? {
+            Taken::Yes => self.current = Some((documents.clone(), gate)),
+            Taken::No(lines) => bail!("Envoy refused a deployment that core takes: {lines:?}"),
+        }
+        Ok(())
+    }
+
+    /// Sends the request until the deployment in force has answered.
+    fn ask(&self, request: &RequestSpec) -> Result<(Reply, Option<Value>)> {
+        let wire =
+            WireRequest { method: &request.method, target: &request.target, headers: &request.headers };
+        for _ in 0..TRIES {
+            self.process.skip_lines();
+            drop(self.upstream.take());
+            let reply = wire::send(self.process.listener, &wire)?;
+            let filter_must_have_run = match &reply {
+                Reply::Reset => false,
+                Reply::Answer(answer) => !matches!(answer.status, 400 | 404) || is_problem(answer),
+            };
+            let patience = if filter_must_have_run { RECORD_PATIENCE } else { SILENCE };
+            match self.record(patience)? {
+                Some((plugin, _)) if plugin != self.process.plugin() => {}
+                Some((_, record)) => return Ok((reply, Some(record))),
+                None if filter_must_have_run => bail!("no record of the filter for {reply:?}"),
+                None => return Ok((reply, None)),
+            }
+        }
+        bail!("an older deployment stays in force")
+    }
+
+    /// The next record and the plugin that wrote it.
+    fn record(&self, patience: Duration) -> Result<Option<(String, Value)>> {
+        while let Some(line) = self.process.next_line(patience) {
+            let Some((before, record)) = line.split_once(": peergate {") else { continue };
+            let plugin = before.split_ascii_whitespace().find(|word| word.starts_with("deployment-"));
+            let plugin = plugin.with_context(|| format!("a record without its plugin: {line}"))?;
+            let record = serde_json::from_str(&format!("{{{record}")).with_context(|| line.clone())?;
+            return Ok(Some((plugin.to_owned(), record)));
+        }
+        Ok(None)
+    }
+
+    fn outcome(&self, case: &Case, now: i64, answer: &HttpAnswer, record: Value) -> Result<Outcome> {
+        let (_, gate) = self.current.as_ref().context("no deployment in force")?;
+        let forwarded = self.upstream.take();
+        let allowed = record.get("decision").and_then(Value::as_str) == Some("allow");
+        let upstream = if allowed {
+            ensure!(answer.status == 200, "allowed, and answered {answer:?}");
+            let [lines] = forwarded.as_slice() else { bail!("{} requests went on", forwarded.len()) };
+            Some(upstream_changes(&identity_header(&case.documents)?, &case.request, lines))
+        } else {
+            ensure!(forwarded.is_empty(), "refused, and yet it went on");
+            check_refusal(gate, case, now, answer, &record)?;
+            None
+        };
+        Ok(Outcome::Decided { decision: record, upstream })
+    }
+}
+
+impl Implementation for Envoy {
+    fn name(&self) -> &'static str {
+        "envoy"
+    }
+
+    fn decide(&mut self, case: &Case) -> Result<Answer> {
+        if case.request.connection.is_some() {
+            return Ok(Answer::NotExpressible(CONNECTION));
+        }
+        let now = unix_now()?;
+        let core = fixture::run(&case.documents, &case.request, now);
+        if case.now.is_some_and(|then| fixture::run(&case.documents, &case.request, then) != core) {
+            return Ok(Answer::NotExpressible(CLOCK));
+        }
+        self.deploy(&case.documents)?;
+        match self.ask(&case.request)? {
+            (Reply::Answer(answer), Some(record)) => {
+                self.outcome(case, now, &answer, record).map(Answer::Outcome)
+            }
+            (Reply::Answer(answer), None) => {
+                check_own_answer(&core, Some(answer.status))?;
+                Ok(Answer::NotExpressible(OWN_ANSWER))
+            }
+            (Reply::Reset, None) => {
+                check_own_answer(&core, None)?;
+                Ok(Answer::NotExpressible(OWN_RESET))
+            }
+            (Reply::Reset, Some(record)) => bail!("the filter decided, and Envoy reset the stream: {record}"),
+        }
+    }
+
+    fn refuse(&mut self, case: &RefusedCase) -> Result<Answer> {
+        let lines = match self.process.deploy(&case.documents.as_deployment())? {
+            Taken::No(lines) => lines,
+            Taken::Yes => {
+                self.current = None;
+                bail!("Envoy took a deployment that it must refuse");
+            }
+        };
+        refusal(&lines).map(Answer::Outcome)
+    }
+}
+
+/// Where Envoy refuses by itself, core must refuse as well; a 400 of Envoy's must be a 400 of core's
+/// wherever core has an opinion on the request as such.
+fn check_own_answer(core: &Outcome, status: Option<u16>) -> Result<()> {
+    let Outcome::Decided { decision, .. } = core else { bail!("core refuses the documents") };
+    let says = |key: &str, wanted: &str| decision.get(key).and_then(Value::as_str) == Some(wanted);
+    ensure!(
+        says("decision", "deny") || status == Some(404),
+        "Envoy refused the request itself ({status:?}), core lets it through"
+    );
+    if says("reason", "ambiguous_request") && status == Some(400) {
+        let core_status = decision.get("status").and_then(Value::as_u64);
+        ensure!(core_status.is_some_and(|own| (400..500).contains(&own)), "core answers {core_status:?}");
+    }
+    Ok(())
+}
+
+/// The answer to a refusal is core's, byte for byte.
+fn check_refusal(gate: &Gate, case: &Case, now: i64, answer: &HttpAnswer, record: &Value) -> Result<()> {
+    let status = record.get("status").and_then(Value::as_u64);
+    ensure!(status == Some(u64::from(answer.status)), "recorded {status:?}, answered {}", answer.status);
+    let expected = case.request.with(Some(now), |request| gate.response(&gate.decide(request)));
+    let expected = expected.context("core lets it through")?;
+    ensure!(answer.status == expected.status, "answered {}, core {}", answer.status, expected.status);
+    for (name, value) in expected.headers {
+        let got = answer.header(name);
+        ensure!(got == Some(value.as_bytes()), "{name}: {:?}", got.map(String::from_utf8_lossy));
+    }
+    ensure!(
+        answer.header("www-authenticate").is_some() == (answer.status == 401),
+        "a challenge goes with 401 and nothing else"
+    );
+    let body = if case.request.method == b"HEAD" { "" } else { expected.body };
+    ensure!(answer.body == body.as_bytes(), "body {:?}", String::from_utf8_lossy(&answer.body));
+    Ok(())
+}
+
+fn is_problem(answer: &HttpAnswer) -> bool {
+    answer.header("content-type") == Some(b"application/problem+json")
+}
+
+/// What the filter changed, from what was sent and what arrived.
+fn upstream_changes(identity: &Option<String>, request: &RequestSpec, arrived: &[(Vec<u8>, Vec<u8>)]) -> Value {
+    let is_identity = |name: &[u8]| identity.as_ref().is_some_and(|own| name == own.as_bytes());
+    let not_the_filters = |name: &[u8]| NOT_THE_FILTERS.iter().any(|own| name == own.as_bytes());
+    // Envoy joins lines of the names that it knows and drops empty ones among them.
+    let joined = |lines: &[(Vec<u8>, Vec<u8>)], name: &[u8]| {
+        let values = lines.iter().filter(|(own, value)| own.eq_ignore_ascii_case(name) && !value.is_empty());
+        values.map(|(_, value)| value.as_slice()).collect::<Vec<_>>().join(&b","[..])
+    };
+    let here = |lines: &[(Vec<u8>, Vec<u8>)], name: &[u8]| {
+        lines.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
+    let mut removed: Vec<String> = Vec::new();
+    for (name, _) in &request.headers {
+        let name = name.to_ascii_lowercase();
+        let text = String::from_utf8_lossy(&name).into_owned();
+        if not_the_filters(&name) || removed.contains(&text) {
+            continue;
+        }
+        // The identity header never goes on as the client sent it, even if the value is the same.
+        let unchanged = here(arrived, &name) && joined(arrived, &name) == joined(&request.headers, &name);
+        if is_identity(&name) || !unchanged {
+            removed.push(text);
+        }
+    }
+    let mut set = Map::new();
+    for (name, _) in arrived {
+        if !not_the_filters(name) && (is_identity(name) || !here(&request.headers, name)) {
+            let value = String::from_utf8_lossy(&joined(arrived, name)).into_owned();
+            set.insert(String::from_utf8_lossy(name).into_owned(), Value::from(value));
+        }
+    }
+    json!({ "set": set, "removed": removed })
+}
+
+/// `identityHeader` of the deployment, in lower case.
+fn identity_header(documents: &Texts) -> Result<Option<String>> {
+    let deployment: Value = serde_json::from_str(&documents.as_deployment())?;
+    Ok(deployment.get("identityHeader").and_then(Value::as_str).map(str::to_ascii_lowercase))
+}
+
+/// The deployment with `"log": "all"`, so that every decision leaves a record.
+fn logging_all(documents: &Texts) -> Result<String> {
+    let mut deployment: Map<String, Value> = serde_json::from_str(&documents.as_deployment())?;
+    deployment.insert("log".into(), Value::from("all"));
+    Ok(serde_json::to_string(&deployment)?)
+}
+
+/// Code and pointer of the first error that the filter logged.
+fn refusal(lines: &[String]) -> Result<Outcome> {
+    bail!("no refusal in {lines:?}")
+}
+
+fn unix_now() -> Result<i64> {
+    Ok(i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs())?)
+}

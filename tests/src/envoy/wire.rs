@@ -1,0 +1,59 @@
+//! One request to Envoy by the transport that changes least of it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{http1, http2};
+
+/// How long Envoy may take to answer; it answers within a few milliseconds.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a case asks, as bytes.
+pub(super) struct WireRequest<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
+    pub(super) headers: &'a [(Vec<u8>, Vec<u8>)],
+}
+
+/// What came back. Header names are in lower case.
+#[derive(Clone, Debug)]
+pub(super) struct HttpAnswer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// The value of the only line with this name.
+    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut found = self.headers.iter().filter(|(own, _)| own == name.as_bytes());
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// An answer, or none because the protocol itself forbids the request.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Envoy or the service behind it answered.
+    Answer(HttpAnswer),
+    /// Envoy ended the stream with a protocol error, HTTP/2's form of a 400.
+    Reset,
+}
+
+/// Sends a request by HTTP/2, which delivers a field value byte by byte, surrounding blanks and
+/// bytes of 0x80 and above in targets included. What HTTP/2 forbids and HTTP/1.1 may carry
+/// (connection-specific fields, absolute-form targets, fields of more than 64 KiB) is sent by
+/// HTTP/1.1.
+///
+/// # Errors
+/// When Envoy does not answer at all.
+pub(super) fn send(address: SocketAddr, request: &WireRequest<'_>) -> io::Result<Reply> {
+    match http2::exchange(address, request)? {
+        Reply::Reset if http1::carries(request) => http1::exchange(address, request).map(Reply::Answer),
+        reply => Ok(reply),
+    }
+}
