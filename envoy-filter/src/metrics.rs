@@ -1,0 +1,67 @@
+//! Names of the metrics. Labels are written into the name the way Envoy's `stats_tags` cut them out
+//! again: `NAME.LABEL=.=VALUE;.;LABEL=.=VALUE;.;`. Each combination is a metric of its own, so labels
+//! are codes of a fixed list and the policy's name, never anything that a caller chose.
+
+use peergate_core::Reason;
+
+/// Host calls that failed while a request was decided; each such request was refused.
+pub(crate) const HOST_ERRORS: &str = "peergate_host_errors_total";
+
+/// Decisions by verdict and reason.
+pub(crate) fn requests(allowed: bool, reason: Reason) -> String {
+    by_reason("peergate_requests_total", allowed, reason)
+}
+
+/// What enforcement of everything in shadow would have answered.
+pub(crate) fn shadow(allowed: bool, reason: Reason) -> String {
+    by_reason("peergate_shadow_total", allowed, reason)
+}
+
+/// Gauge: the first 48 bits of the SHA-256 of the policy in force, an integer that every
+/// monitoring system keeps exact. Two proxies with different values run different policies.
+pub(crate) fn policy_fingerprint(policy: &str) -> String {
+    format!("peergate_policy_fingerprint.policy=.={policy};.;")
+}
+
+/// Gauge: when the policy in force was loaded, in seconds since 1970.
+pub(crate) fn policy_loaded(policy: &str) -> String {
+    format!("peergate_policy_loaded_timestamp_seconds.policy=.={policy};.;")
+}
+
+/// The value of [`policy_fingerprint`].
+pub(crate) fn fingerprint(sha256: [u8; 32]) -> u64 {
+    sha256.iter().take(6).fold(0, |value, byte| (value << 8) | u64::from(*byte))
+}
+
+fn by_reason(name: &str, allowed: bool, reason: Reason) -> String {
+    let decision = if allowed { "allow" } else { "deny" };
+    let reason = reason.code();
+    format!("{name}.decision=.={decision};.;reason=.={reason};.;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_in_the_name() {
+        assert_eq!(
+            requests(true, Reason::Allowed),
+            "peergate_requests_total.decision=.=allow;.;reason=.=allowed;.;"
+        );
+        assert_eq!(
+            shadow(false, Reason::NoRule),
+            "peergate_shadow_total.decision=.=deny;.;reason=.=no_rule;.;"
+        );
+        assert_eq!(policy_fingerprint("orders"), "peergate_policy_fingerprint.policy=.=orders;.;");
+        assert_eq!(policy_loaded("orders"), "peergate_policy_loaded_timestamp_seconds.policy=.=orders;.;");
+        assert!(!HOST_ERRORS.contains('.'), "no labels");
+    }
+
+    #[test]
+    fn a_fingerprint_is_48_bits() {
+        let mut sha256 = [0xff; 32];
+        sha256[0] = 0x01;
+        assert_eq!(fingerprint(sha256), 0x01ff_ffff_ffff);
+    }
+}

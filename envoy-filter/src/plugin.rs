@@ -1,0 +1,197 @@
+//! One configuration in force: a gate, its counters and its log.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use peergate_core::gate::LogMode;
+use peergate_core::limits::HostLimits;
+use peergate_core::{Decision, Documents, Gate, Reason};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use crate::configuration::{advice, error_line, form, warning_line};
+use crate::host::{self, HostError, Level, Metric};
+use crate::limit::Limiter;
+use crate::metrics;
+use crate::record;
+use crate::stream::Stream;
+
+/// Refused places that are logged one by one.
+const LOGGED_ERRORS: usize = 20;
+
+/// The context of one plugin configuration. Envoy makes a new one for each configuration and keeps
+/// the old one in force when the new one is refused.
+#[derive(Default)]
+pub(crate) struct Root {
+    plugin: Option<Rc<Plugin>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let Some(plugin) = Plugin::load() else { return false };
+        self.plugin = Some(Rc::new(plugin));
+        true
+    }
+
+    fn create_http_context(&self, _context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(self.plugin.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// What every request under one configuration shares.
+pub(crate) struct Plugin {
+    /// The policy and the source.
+    pub(crate) gate: Gate,
+    log: LogMode,
+    limiter: Limiter,
+    requests: Counters,
+    shadow: Counters,
+    host_errors: Counter,
+}
+
+impl Plugin {
+    /// Loads the plugin configuration; logs why, where that is refused.
+    fn load() -> Option<Self> {
+        let bytes = match host::configuration() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let HostError { call, status } = error;
+                host::log(Level::Error, &format!("peergate: refused configuration: {call} gave {status}"));
+                return None;
+            }
+        };
+        if let Some(advice) = advice(form(&bytes)) {
+            host::log(Level::Error, &format!("peergate: refused configuration: {advice}"));
+            return None;
+        }
+        let documents = Documents::Deployment { text: &bytes, policy: None };
+        let gate = match Gate::load(documents, HostLimits::FILTER) {
+            Ok(gate) => gate,
+            Err(errors) => {
+                for error in errors.iter().take(LOGGED_ERRORS) {
+                    host::log(Level::Error, &error_line(error));
+                }
+                let more = errors.len().saturating_sub(LOGGED_ERRORS);
+                if more > 0 {
+                    host::log(Level::Error, &format!("peergate: refused configuration: {more} more"));
+                }
+                return None;
+            }
+        };
+        for warning in gate.warnings() {
+            host::log(Level::Warn, &warning_line(warning));
+        }
+        Some(Self::with(gate))
+    }
+
+    fn with(gate: Gate) -> Self {
+        let now_ns = host::now_ns();
+        let (name, sha256) = (gate.policy_name(), gate.policy_sha256());
+        if let Some(id) = host::define_metric(Metric::Gauge, &metrics::policy_fingerprint(name)) {
+            host::record(id, metrics::fingerprint(sha256));
+        }
+        if let (Some(id), Some(now_ns)) =
+            (host::define_metric(Metric::Gauge, &metrics::policy_loaded(name)), now_ns)
+        {
+            host::record(id, now_ns.checked_div(1_000_000_000).unwrap_or(0));
+        }
+        let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let version = env!("CARGO_PKG_VERSION");
+        host::log(Level::Info, &format!("peergate: {version}, policy {name} in force, sha256 {sha256}"));
+        Self {
+            log: gate.log_mode(),
+            limiter: Limiter::new(Reason::ALL.len().saturating_add(1), now_ns.unwrap_or(0)),
+            requests: Counters::new(metrics::requests),
+            shadow: Counters::new(metrics::shadow),
+            host_errors: Counter::default(),
+            gate,
+        }
+    }
+
+    /// Counts a decision and logs it, as configured.
+    pub(crate) fn record(&self, decision: &Decision<'_, '_>) {
+        self.requests.add(decision.is_allowed(), decision.reason);
+        if let Some(shadow) = &decision.shadow {
+            let allowed = matches!(shadow.verdict, peergate_core::Verdict::Allow);
+            self.shadow.add(allowed, shadow.reason);
+        }
+        let wanted = match self.log {
+            LogMode::All => true,
+            LogMode::Denied => !decision.is_allowed(),
+            LogMode::None => false,
+        };
+        if !wanted {
+            return;
+        }
+        if let Some(dropped) = self.limiter.admit(decision.reason as usize, host::now_ns) {
+            host::log(Level::Info, &record::line(decision, self.gate.policy_name(), dropped));
+        }
+    }
+
+    /// Counts and logs a request that was refused because the proxy did not answer a call.
+    pub(crate) fn record_host_error(&self, error: HostError) {
+        self.host_errors.add(|| metrics::HOST_ERRORS.to_owned());
+        if let Some(dropped) = self.limiter.admit(Reason::ALL.len(), host::now_ns) {
+            host_error_line(error, dropped);
+        }
+    }
+}
+
+/// Logs a call that failed. `dropped` such lines were left out before this one.
+pub(crate) fn host_error_line(error: HostError, dropped: u64) {
+    let HostError { call, status } = error;
+    let what = if status == host::MALFORMED { "a malformed answer".to_owned() } else { format!("{status}") };
+    let dropped = if dropped > 0 { format!(", dropped {dropped}") } else { String::new() };
+    host::log(Level::Warn, &format!("peergate: request refused: {call} gave {what}{dropped}"));
+}
+
+/// A counter that is defined when first used, so that only what happened shows in the statistics.
+#[derive(Default)]
+struct Counter(Cell<State>);
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
+    Undefined,
+    Refused,
+    Defined(u32),
+}
+
+impl Counter {
+    fn add(&self, name: impl FnOnce() -> String) {
+        if matches!(self.0.get(), State::Undefined) {
+            let id = host::define_metric(Metric::Counter, &name());
+            self.0.set(id.map_or(State::Refused, State::Defined));
+        }
+        if let State::Defined(id) = self.0.get() {
+            host::increment(id);
+        }
+    }
+}
+
+/// Counters by verdict and reason.
+struct Counters {
+    name: fn(bool, Reason) -> String,
+    allowed: Box<[Counter]>,
+    denied: Box<[Counter]>,
+}
+
+impl Counters {
+    fn new(name: fn(bool, Reason) -> String) -> Self {
+        let all = || Reason::ALL.iter().map(|_| Counter::default()).collect();
+        Self { name, allowed: all(), denied: all() }
+    }
+
+    fn add(&self, allowed: bool, reason: Reason) {
+        let counters = if allowed { &self.allowed } else { &self.denied };
+        if let Some(counter) = counters.get(reason as usize) {
+            counter.add(|| (self.name)(allowed, reason));
+        }
+    }
+}

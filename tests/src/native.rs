@@ -1,0 +1,48 @@
+//! Core itself, natively: the answer that every other implementation is compared with.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use peergate_cli::fixture::{self, Case, Outcome, RefusedCase};
+
+use crate::{Answer, Implementation};
+
+/// Core.
+#[derive(Debug, Default)]
+pub struct Native;
+
+impl Implementation for Native {
+    fn name(&self) -> &'static str {
+        "core"
+    }
+
+    fn decide(&mut self, case: &Case) -> anyhow::Result<Answer> {
+        Ok(Answer::Outcome(outcome(case)))
+    }
+
+    fn refuse(&mut self, case: &RefusedCase) -> anyhow::Result<Answer> {
+        Ok(Answer::Outcome(refusal(case)))
+    }
+}
+
+/// Core's whole answer to a case.
+#[must_use]
+pub fn outcome(case: &Case) -> Outcome {
+    fixture::run(&case.documents, &case.request, case.now.unwrap_or_else(now))
+}
+
+/// Core's answer to documents that must be refused. Documents that it takes give an answer, too, so
+/// that the comparison can say that they were taken.
+#[must_use]
+pub fn refusal(case: &RefusedCase) -> Outcome {
+    match fixture::load_gate(&case.documents) {
+        Err(errors) => Outcome::refused(&errors),
+        Ok(_) => Outcome::Decided { decision: "the documents were taken".into(), upstream: None },
+    }
+}
+
+/// Seconds since 1970.
+#[must_use]
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs());
+    since.ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
+}

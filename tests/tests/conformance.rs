@@ -1,0 +1,2 @@
+//! Placeholder until the runner stands.
+fn main() {}
