@@ -1,10 +1,14 @@
 //! Runs the same fixtures on every implementation of Peergate.
 //!
-//! An [`Implementation`] answers cases and refuses documents; `tests/conformance.rs` gives every
-//! fixture to every implementation and compares each answer with what the fixture expects and with
-//! core's whole answer.
+//! An [`Implementation`] answers cases and refuses documents; the [`suite`] gives every fixture to
+//! every implementation and compares each answer with what the fixture expects and with core's whole
+//! answer.
 
 pub mod implementation;
 pub mod native;
+pub mod record;
+pub mod suite;
+pub mod wasm;
+pub mod wasm_host;
 
 pub use implementation::{Answer, Implementation};
