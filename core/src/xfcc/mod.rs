@@ -48,3 +48,13 @@ pub struct XfccError {
     /// The byte at which it shows.
     pub offset: usize,
 }
+
+/// The code of a byte that no place of either form admits. A tab is one here: the text form reads the
+/// whitespace around its commas before it asks.
+const fn never_legal(byte: u8) -> Option<Detail> {
+    match byte {
+        0x20..=0x7E => None,
+        0x80..=0xFF => Some(Detail::NonAsciiByte),
+        _ => Some(Detail::ControlByte),
+    }
+}

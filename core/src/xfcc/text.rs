@@ -18,7 +18,7 @@ use alloc::string::String;
 
 pub use elements::{Element, Elements};
 
-use super::{Key, XfccError};
+use super::{Key, XfccError, never_legal};
 use crate::reason::Detail;
 
 /// What the reader meets next.
@@ -193,6 +193,7 @@ impl<'a> Reader<'a> {
                 Some(b'=') if at > start => break,
                 _ => return Err(self.no_key(first, start, at)),
             }
+            scan::work(1);
         }
         let key = known(word).ok_or(error(Detail::UnknownKey, start))?;
         if let Some(bit) = single(key) {
@@ -340,16 +341,6 @@ const fn error(code: Detail, offset: usize) -> XfccError {
     XfccError { code, offset }
 }
 
-/// The code of a byte that no place of the grammar admits. A tab is one here: whitespace around
-/// commas is read before this is asked.
-const fn never_legal(byte: u8) -> Option<Detail> {
-    match byte {
-        0x20..=0x7E => None,
-        0x80..=0xFF => Some(Detail::NonAsciiByte),
-        _ => Some(Detail::ControlByte),
-    }
-}
-
 /// A key's letters in lower case as one big-endian number.
 const fn word(key: &str) -> u64 {
     let mut bytes = key.as_bytes();
@@ -398,10 +389,74 @@ const fn single(key: Key) -> Option<u8> {
 mod tests {
     extern crate std;
 
+    use alloc::vec::Vec;
     use core::cell::Cell;
 
+    use super::{Elements, Key, Reader};
+
     std::thread_local! {
-        /// Bytes that this thread's readers have looked at.
+        /// Bytes that this thread's readers have looked at, and one for each look.
         pub(super) static WORK: Cell<usize> = const { Cell::new(0) };
+    }
+
+    fn work(task: impl FnOnce()) -> usize {
+        WORK.set(0);
+        task();
+        WORK.get()
+    }
+
+    /// Inputs of one byte or one group over and over, which are the worst for a reader that looks
+    /// back, starts anew or searches ahead.
+    #[test]
+    fn work_grows_with_the_input_only() {
+        const LIMIT: usize = 60 * 1024;
+        let starts = ["", "By=a", "URI=", "URI=\"", "Subject=\"\\", "By=a,", "By=a;", "Subject=\"\","];
+        let fills = [
+            "\\",
+            "\\\\",
+            "\\\"",
+            "\"",
+            ",",
+            ";",
+            "=",
+            " ",
+            "\t",
+            "a",
+            "By=,",
+            "By=;",
+            "URI=\"\",",
+            "URI=\"\";",
+            " ,",
+            "URI=\\;",
+            "a=",
+            "a ",
+            "DNS=a,  ",
+            "Hash=\"\\\"\" ,\t",
+        ];
+        for (start, fill) in starts.iter().flat_map(|start| fills.iter().map(move |fill| (start, fill))) {
+            let mut input = Vec::from(start.as_bytes());
+            while input.len() < LIMIT {
+                input.extend_from_slice(fill.as_bytes());
+            }
+            let spent = work(|| {
+                let _ = Reader::new(&input).count();
+            });
+            assert!(spent <= 3 * input.len() + 16, "{start:?} and {fill:?}: {spent} for {}", input.len());
+        }
+    }
+
+    #[test]
+    fn values_read_no_more_than_their_pairs() {
+        let mut input = Vec::from(&b"URI=a;DNS=b;Cert=\""[..]);
+        input.resize(60 * 1024, b'c');
+        input.push(b'"');
+        let element = Elements::new(&input).next().unwrap().unwrap();
+        let spent = work(|| {
+            assert_eq!(element.values(Key::Uri).count(), 1);
+            assert_eq!(element.values(Key::Dns).count(), 1);
+            assert_eq!(element.values(Key::Cert).count(), 1);
+            assert_eq!(element.values(Key::Subject).count(), 0);
+        });
+        assert!(spent < 100, "{spent}");
     }
 }

@@ -50,5 +50,5 @@ fn run_end(input: &[u8], at: usize, inside: impl Fn(u8) -> bool) -> usize {
 #[inline]
 pub(super) fn work(_bytes: usize) {
     #[cfg(test)]
-    super::tests::WORK.with(|work| work.set(work.get() + _bytes + 1));
+    super::tests::WORK.with(|work| work.set(work.get().saturating_add(_bytes).saturating_add(1)));
 }
