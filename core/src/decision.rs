@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use core::fmt::Write;
 
 use crate::reason::{Detail, Reason};
 
@@ -100,8 +101,72 @@ impl Decision<'_, '_> {
     }
 }
 
-impl Decision<'_, '_> {
-    fn write_json(&self, out: &mut String) {
-        out.push_str("{}");
+impl Verdict {
+    const fn status(self) -> Option<u16> {
+        match self {
+            Self::Allow => None,
+            Self::Deny { status } => Some(status),
+        }
     }
+}
+
+impl Decision<'_, '_> {
+    /// The status of the local answer; `None` when the request goes on.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        self.verdict.status()
+    }
+
+    fn write_json(&self, out: &mut String) {
+        out.push('{');
+        write_verdict(out, self.verdict, self.reason);
+        member(out, "detail", self.detail.map(Detail::code));
+        member(out, "rule", self.rule);
+        member(out, "identity", self.identity.as_ref().map(|identity| &*identity.name));
+        member(out, "identityType", self.identity.as_ref().map(|identity| identity.kind.code()));
+        let _ = match self.verified {
+            Some(verified) => write!(out, ",\"verified\":{verified}"),
+            None => write!(out, ",\"verified\":null"),
+        };
+        member(out, "sha256", self.sha256.as_ref().map(hex).as_deref());
+        out.push_str(",\"shadow\":");
+        match &self.shadow {
+            None => out.push_str("null"),
+            Some(shadow) => {
+                out.push('{');
+                write_verdict(out, shadow.verdict, shadow.reason);
+                member(out, "rule", shadow.rule);
+                out.push('}');
+            }
+        }
+        out.push('}');
+    }
+}
+
+// Writing to a String cannot fail, which is why the results below are dropped.
+
+fn write_verdict(out: &mut String, verdict: Verdict, reason: Reason) {
+    let _ = match verdict.status() {
+        None => write!(out, "\"decision\":\"allow\",\"status\":null"),
+        Some(status) => write!(out, "\"decision\":\"deny\",\"status\":{status}"),
+    };
+    member(out, "reason", Some(reason.code()));
+}
+
+fn member(out: &mut String, name: &str, value: Option<&str>) {
+    let _ = write!(out, ",\"{name}\":");
+    match value.map(serde_json::to_string) {
+        Some(Ok(text)) => out.push_str(&text),
+        // A string always has a JSON form.
+        Some(Err(_)) | None => out.push_str("null"),
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
+    let mut out = String::with_capacity(64);
+    for byte in bytes {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
 }

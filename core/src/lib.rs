@@ -31,7 +31,7 @@ pub mod upstream;
 pub mod xfcc;
 
 pub use decision::{Decision, Identity, IdentityType, Shadow, Verdict};
-pub use gate::{Documents, Gate};
+pub use gate::{ConnectionUse, Documents, Gate, LogMode};
 pub use load::{Document, LoadCode, LoadError, Warning, WarningCode};
 pub use reason::{Detail, Reason};
 pub use request::{Header, Peer, PeerCertificate, Request};

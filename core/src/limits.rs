@@ -37,11 +37,16 @@ pub struct HostLimits {
     pub document_bytes: usize,
     /// Principals over all groups and rules.
     pub identities: usize,
+    /// Whether the host can tell a certificate that TLS verified from one that was merely sent.
+    /// Envoy cannot: a filter sees the same for both.
+    pub knows_verification: bool,
 }
 
 impl HostLimits {
     /// For the command line, Node and Rust services.
-    pub const NATIVE: Self = Self { document_bytes: 64 * 1024 * 1024, identities: 1_000_000 };
+    pub const NATIVE: Self =
+        Self { document_bytes: 64 * 1024 * 1024, identities: 1_000_000, knows_verification: true };
     /// For the Envoy filter.
-    pub const FILTER: Self = Self { document_bytes: 8 * 1024 * 1024, identities: 100_000 };
+    pub const FILTER: Self =
+        Self { document_bytes: 8 * 1024 * 1024, identities: 100_000, knows_verification: false };
 }

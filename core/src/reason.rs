@@ -154,7 +154,10 @@ codes! {
         ContradictoryHeaders = "contradictory_headers",
         /// A validity window is known and the host has no clock.
         NoClock = "no_clock",
-        /// The host handed over no certificate of the connection to compare `Hash` with.
+        /// `hash_mismatch`: the last `Hash` is not that of the certificate of the connection. On a
+        /// listener that only forwards the header, set `bindConnection` to false.
+        OtherConnectionCertificate = "other_connection_certificate",
+        /// `hash_mismatch`: the host handed over no certificate of the connection to compare with.
         NoConnectionCertificate = "no_connection_certificate",
     }
 }

@@ -2,11 +2,16 @@
 
 /// A watcher of one decision. The production watcher is `()` and costs nothing.
 pub trait Trace {
+    /// Whether events are looked at; where they are not, they are not made either.
+    const WATCHES: bool = true;
+
     /// Something was read, compared or concluded.
     fn event(&mut self, _event: Event<'_>) {}
 }
 
-impl Trace for () {}
+impl Trace for () {
+    const WATCHES: bool = false;
+}
 
 /// What happened on the way to a decision, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,10 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write;
+
+use crate::decision::{Identity, IdentityType};
+use crate::request::Header;
 
 /// The changes a host makes to the header lines before it forwards a request that was let through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,4 +15,65 @@ pub struct Upstream<'r> {
     pub remove: Vec<&'r [u8]>,
     /// The identity header's name and value.
     pub set: Option<(String, String)>,
+}
+
+impl<'r> Upstream<'r> {
+    pub(crate) fn new(header: &str, identity: Option<&Identity<'_>>, headers: &[Header<'r>]) -> Self {
+        let mut remove: Vec<&'r [u8]> = Vec::new();
+        for (name, _) in headers {
+            if is_alias(name, header) && !remove.iter().any(|seen| seen.eq_ignore_ascii_case(name)) {
+                remove.push(name);
+            }
+        }
+        Self { remove, set: identity.map(|identity| (header.into(), notation(identity))) }
+    }
+}
+
+/// Whether a name is a header's, in any case, also when `_` and `.` are read as `-` on both sides:
+/// CGI, WSGI and PHP fold them.
+pub(crate) fn is_alias(name: &[u8], header: &str) -> bool {
+    let fold = |byte: u8| match byte {
+        b'_' | b'.' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    };
+    name.len() == header.len() && name.iter().zip(header.bytes()).all(|(a, b)| fold(*a) == fold(b))
+}
+
+/// The caller in the notation of `san`, so that a common name can never pass for a SPIFFE ID.
+fn notation(identity: &Identity<'_>) -> String {
+    let kind = match identity.kind {
+        IdentityType::Spiffe => "URI:",
+        IdentityType::Dns => "DNS:",
+        IdentityType::Cn => "CN:",
+    };
+    let mut value = String::with_capacity(kind.len().saturating_add(identity.name.len()));
+    value.push_str(kind);
+    for byte in identity.name.bytes() {
+        if matches!(byte, 0x21..=0x7E) && byte != b'%' {
+            value.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(value, "%{byte:02X}");
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_and_aliases_go_and_the_caller_is_set() {
+        let lines: &[Header<'_>] = &[
+            (b"X-Client-Identity", b"forged"),
+            (b"x-client-identity", b"again"),
+            (b"x_client.identity", b"alias"),
+            (b"x-client-identity2", b"other"),
+        ];
+        let identity = Identity { kind: IdentityType::Cn, name: "a b%\u{e9}\n".into() };
+        let upstream = Upstream::new("x-client-identity", Some(&identity), lines);
+        assert_eq!(upstream.remove, [&b"X-Client-Identity"[..], b"x_client.identity"]);
+        assert_eq!(upstream.set, Some(("x-client-identity".into(), "CN:a%20b%25%C3%A9%0A".into())));
+    }
 }

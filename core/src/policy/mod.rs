@@ -1,5 +1,10 @@
 //! Who may do what: from what a person writes to tables, and from tables to a verdict.
 
+mod bits;
+pub(crate) mod compile;
+pub(crate) mod decide;
 pub mod document;
+pub(crate) mod matching;
 pub mod paths;
 pub mod principal;
+mod principals;

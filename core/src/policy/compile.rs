@@ -1,0 +1,116 @@
+//! From a policy as written to the tables in which it is decided. Linear in the document.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::bits::{Bits, RuleSet, WORDS, insert};
+use super::document::{Effect, From, Mode, PolicyDocument};
+use super::paths::{PathTable, Width};
+use super::principal::Term;
+use super::principals::Principals;
+
+/// A policy, compiled. Rules are numbered deny first, each in file order.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// Words in use: what lies beyond holds no rule.
+    pub(super) words: usize,
+    pub(super) names: Vec<Box<str>>,
+    pub(super) deny: Bits,
+    pub(super) allow: Bits,
+    pub(super) enforced: Bits,
+    pub(super) anyone: Bits,
+    pub(super) authenticated: Bits,
+    pub(super) any_method: Bits,
+    pub(super) any_path: Bits,
+    /// Sorted by method.
+    pub(super) methods: Vec<(Box<str>, RuleSet)>,
+    pub(super) allow_paths: PathTable,
+    pub(super) deny_paths: PathTable,
+    pub(super) principals: Principals,
+    pub(super) has_shadow_rules: bool,
+    pub(super) shadow_mode: bool,
+}
+
+impl Policy {
+    pub(crate) fn compile(document: &PolicyDocument) -> Self {
+        let mut groups: Vec<RuleSet> = document.groups.iter().map(|_| RuleSet::default()).collect();
+        let mut inline: Vec<(&[Term], RuleSet)> = Vec::new();
+        let mut methods: Vec<(&str, u16)> = Vec::new();
+        let mut policy = Self {
+            words: document.rules.len().div_ceil(64).min(WORDS),
+            names: document.rules.iter().map(|rule| rule.name.clone()).collect(),
+            deny: [0; WORDS],
+            allow: [0; WORDS],
+            enforced: [0; WORDS],
+            anyone: [0; WORDS],
+            authenticated: [0; WORDS],
+            any_method: [0; WORDS],
+            any_path: [0; WORDS],
+            methods: Vec::new(),
+            allow_paths: PathTable::new(Width::Narrow),
+            deny_paths: PathTable::new(Width::Wide),
+            principals: Principals::new(core::iter::empty()),
+            has_shadow_rules: document.rules.iter().any(|rule| rule.mode == Mode::Shadow),
+            shadow_mode: document.mode == Mode::Shadow,
+        };
+        // A document has at most `limits::RULES` rules, so every one has a number.
+        for (rule, number) in document.rules.iter().zip(0_u16..) {
+            match rule.effect {
+                Effect::Deny => insert(&mut policy.deny, number),
+                Effect::Allow => insert(&mut policy.allow, number),
+            }
+            if rule.mode == Mode::Enforce {
+                insert(&mut policy.enforced, number);
+            }
+            match &rule.from {
+                From::Anyone => insert(&mut policy.anyone, number),
+                From::Authenticated => insert(&mut policy.authenticated, number),
+                From::AnyOf { principals, groups: named } => {
+                    let mut only = RuleSet::default();
+                    only.insert(number);
+                    inline.push((principals, only));
+                    for group in named {
+                        if let Some(rules) = groups.get_mut(*group) {
+                            rules.insert(number);
+                        }
+                    }
+                }
+            }
+            match &rule.methods {
+                None => insert(&mut policy.any_method, number),
+                Some(names) => methods.extend(names.iter().map(|name| (&**name, number))),
+            }
+            match &rule.paths {
+                None => insert(&mut policy.any_path, number),
+                Some(patterns) => {
+                    let table = match rule.effect {
+                        Effect::Deny => &mut policy.deny_paths,
+                        Effect::Allow => &mut policy.allow_paths,
+                    };
+                    patterns.iter().for_each(|pattern| table.insert(pattern, number));
+                }
+            }
+        }
+        let groups = document.groups.iter().map(|group| group.principals.as_slice()).zip(groups);
+        policy.principals = Principals::new(groups.chain(inline));
+        policy.methods = by_method(methods);
+        policy
+    }
+}
+
+fn by_method(mut pairs: Vec<(&str, u16)>) -> Vec<(Box<str>, RuleSet)> {
+    pairs.sort_unstable();
+    let mut methods: Vec<(Box<str>, RuleSet)> = Vec::new();
+    for (name, rule) in pairs {
+        match methods.last_mut() {
+            Some((last, rules)) if **last == *name => rules.insert(rule),
+            _ => {
+                let mut rules = RuleSet::default();
+                rules.insert(rule);
+                methods.push((name.to_string().into(), rules));
+            }
+        }
+    }
+    methods
+}

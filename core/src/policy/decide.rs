@@ -1,0 +1,142 @@
+//! Deny, then allow, over the compiled tables.
+
+use super::bits::{Bits, WORDS, contains, first_of_both};
+use super::compile::Policy;
+use super::matching::Facts;
+use crate::decision::Verdict;
+use crate::deployment::Responses;
+use crate::reason::Reason;
+use crate::target::Target;
+use crate::trace::{Event, Trace};
+
+/// What rules say: a reason and the rule that gave it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ruling<'g> {
+    pub(crate) reason: Reason,
+    pub(crate) rule: Option<&'g str>,
+}
+
+/// What the enforced rules say, and what all rules would say if those in shadow were enforced too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rulings<'g> {
+    pub(crate) enforced: Ruling<'g>,
+    pub(crate) with_shadow: Ruling<'g>,
+}
+
+impl Policy {
+    /// Whether decisions carry a shadow verdict.
+    pub(crate) const fn has_shadow(&self) -> bool {
+        self.shadow_mode || self.has_shadow_rules
+    }
+
+    /// Whether the whole policy is in shadow.
+    pub(crate) const fn is_shadow(&self) -> bool {
+        self.shadow_mode
+    }
+
+    /// Names of all rules.
+    pub(crate) fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// Applies the rules to a request whose caller is authenticated or has no certificate.
+    pub(crate) fn rule<T: Trace>(
+        &self,
+        method: &[u8],
+        target: Target<'_>,
+        caller: Option<&Facts<'_, '_>>,
+        trace: &mut T,
+    ) -> Rulings<'_> {
+        let from = self.rules_from(caller);
+        let methods = self.rules_for_method(method);
+        let paths = self.rules_for_target(target);
+        if T::WATCHES {
+            self.watch(&from, &methods, &paths, trace);
+        }
+        let mut hits: Bits = [0; WORDS];
+        let parts = from.iter().zip(&methods).zip(&paths);
+        for (hit, ((from, method), path)) in hits.iter_mut().zip(parts).take(self.words) {
+            *hit = from & method & path;
+        }
+        let with_shadow = self.ruling(&hits, caller.is_some());
+        for (hit, enforced) in hits.iter_mut().zip(&self.enforced).take(self.words) {
+            *hit &= enforced;
+        }
+        Rulings { enforced: self.ruling(&hits, caller.is_some()), with_shadow }
+    }
+
+    fn rules_from(&self, caller: Option<&Facts<'_, '_>>) -> Bits {
+        let mut rules = self.anyone;
+        if let Some(caller) = caller {
+            for (rules, authenticated) in rules.iter_mut().zip(&self.authenticated).take(self.words) {
+                *rules |= authenticated;
+            }
+            caller.look_up(&self.principals, &self.deny, &mut rules);
+        }
+        rules
+    }
+
+    fn rules_for_method(&self, method: &[u8]) -> Bits {
+        let mut rules = self.any_method;
+        if let Ok(at) = self.methods.binary_search_by(|(name, _)| name.as_bytes().cmp(method))
+            && let Some((_, named)) = self.methods.get(at)
+        {
+            named.add_to(&mut rules);
+        }
+        rules
+    }
+
+    fn rules_for_target(&self, target: Target<'_>) -> Bits {
+        let mut rules = self.any_path;
+        if let Target::Path(path) = target {
+            self.deny_paths.look_up(path, &mut rules);
+            self.allow_paths.look_up(path, &mut rules);
+        }
+        rules
+    }
+
+    fn ruling(&self, hits: &Bits, has_certificate: bool) -> Ruling<'_> {
+        let name = |rule: u16| self.names.get(usize::from(rule)).map(|name| &**name);
+        if let Some(rule) = first_of_both(hits, &self.deny) {
+            return Ruling { reason: Reason::DeniedByRule, rule: name(rule) };
+        }
+        if let Some(rule) = first_of_both(hits, &self.allow) {
+            return Ruling { reason: Reason::Allowed, rule: name(rule) };
+        }
+        let reason = if has_certificate { Reason::NoRule } else { Reason::NoCertificate };
+        Ruling { reason, rule: None }
+    }
+
+    fn watch<T: Trace>(&self, from: &Bits, methods: &Bits, paths: &Bits, trace: &mut T) {
+        for (name, rule) in self.names.iter().zip(0_u16..) {
+            trace.event(Event::Rule {
+                name,
+                deny: contains(&self.deny, rule),
+                shadow: !contains(&self.enforced, rule),
+                from: contains(from, rule),
+                methods: contains(methods, rule),
+                paths: contains(paths, rule),
+            });
+        }
+    }
+}
+
+/// The verdict of a reason, with the statuses of the deployment.
+pub(crate) fn verdict(reason: Reason, statuses: Responses) -> Verdict {
+    match reason {
+        Reason::Allowed | Reason::ShadowMode => Verdict::Allow,
+        Reason::NoCertificate => Verdict::Deny { status: statuses.unauthenticated },
+        Reason::AmbiguousRequest => Verdict::Deny { status: statuses.ambiguous },
+        Reason::MalformedHeader
+        | Reason::UnexpectedElement
+        | Reason::UntrustedProxy
+        | Reason::HashMismatch
+        | Reason::Unverified
+        | Reason::NotYetValid
+        | Reason::Expired
+        | Reason::AmbiguousIdentity
+        | Reason::ForeignTrustDomain
+        | Reason::DeniedByRule
+        | Reason::NoRule => Verdict::Deny { status: statuses.forbidden },
+    }
+}
