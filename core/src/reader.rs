@@ -25,7 +25,7 @@ enum Step<'a> {
     Index(usize),
 }
 
-impl<'a> Cursor<'static, 'a> {
+impl<'a> Cursor<'a, 'a> {
     /// The outermost value of a text.
     pub(crate) fn root(text: &Text<'a>) -> Self {
         Self { up: None, step: Step::Root, node: text.root() }
@@ -77,9 +77,25 @@ impl<'p, 'a> Cursor<'p, 'a> {
 pub(crate) struct Fields<'p, 'a> {
     at: &'p Cursor<'p, 'a>,
     members: Vec<Member<'a>>,
+    is_written_empty: bool,
 }
 
 impl<'p, 'a> Fields<'p, 'a> {
+    /// Whether the object was written without any member, known or not.
+    pub(crate) fn is_written_empty(&self) -> bool {
+        self.is_written_empty
+    }
+
+    /// How many known members there are.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Keys and values in file order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Cursor<'p, 'a>)> {
+        self.members.iter().map(|member| (member.key.as_ref(), self.at.member(member)))
+    }
+
     /// The value of a key, if it is there.
     pub(crate) fn get(&self, key: &str) -> Option<Cursor<'p, 'a>> {
         self.members.iter().find(|member| member.key == key).map(|member| self.at.member(member))
@@ -115,13 +131,20 @@ impl<'a> Reader<'a> {
         Self { text, errors: Vec::new(), warnings: Vec::new() }
     }
 
-    pub(crate) fn root(&self) -> Cursor<'static, 'a> {
+    pub(crate) fn root(&self) -> Cursor<'a, 'a> {
         Cursor::root(&self.text)
     }
 
     /// Whether nothing was refused so far.
     pub(crate) fn is_clean(&self) -> bool {
         self.errors.is_empty()
+    }
+
+    /// Refuses one value and forgets every other fault: when the document is of another kind, they
+    /// mean nothing.
+    pub(crate) fn refuse_only(&mut self, at: &Cursor<'_, 'a>, code: LoadCode) {
+        self.errors.clear();
+        self.refuse(at, code);
     }
 
     /// The place of a value.
@@ -185,6 +208,15 @@ impl<'a> Reader<'a> {
         (errors.collect(), warnings.collect())
     }
 
+    /// What was read, unless something was refused.
+    pub(crate) fn result<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), LoadErrors> {
+        let (errors, warnings) = self.finish();
+        match value {
+            Some(value) if errors.is_empty() => Ok((value, warnings)),
+            _ => Err(errors),
+        }
+    }
+
     /// An object with these keys only. `keys` is the hint for any other.
     pub(crate) fn fields<'p>(
         &mut self,
@@ -192,8 +224,10 @@ impl<'a> Reader<'a> {
         known: &[&str],
         keys: &'static str,
     ) -> Option<Fields<'p, 'a>> {
-        let mut members: Vec<Member<'a>> = Vec::new();
-        for member in self.object(at)? {
+        let written = self.object(at)?;
+        let is_written_empty = written.is_empty();
+        let mut members: Vec<Member<'a>> = Vec::with_capacity(written.len().min(known.len()));
+        for member in written {
             if !known.contains(&member.key.as_ref()) {
                 self.refuse_key(at, &member, LoadCode::UnknownKey, keys);
             } else if members.iter().any(|earlier| earlier.key == member.key) {
@@ -202,7 +236,7 @@ impl<'a> Reader<'a> {
                 members.push(member);
             }
         }
-        Some(Fields { at, members })
+        Some(Fields { at, members, is_written_empty })
     }
 
     /// An object with keys of its own choice, each once.
