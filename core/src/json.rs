@@ -110,7 +110,8 @@ impl<'a> Text<'a> {
             node = match node.kind() {
                 Kind::Object => {
                     let raw = node.raw_members();
-                    let Some((key, value)) = raw.into_iter().find(|(key, value)| holds(*key) || holds(*value))
+                    let Some((key, value)) =
+                        raw.into_iter().find(|(key, value)| holds(*key) || holds(*value))
                     else {
                         return pointer;
                     };
@@ -228,9 +229,9 @@ fn syntax_offset(text: &str, error: &serde_json::Error) -> usize {
     }
     let line_start = match error.line().checked_sub(2) {
         None => 0,
-        Some(nth) => {
-            memchr::memchr_iter(b'\n', text.as_bytes()).nth(nth).map_or(0, |newline| newline.saturating_add(1))
-        }
+        Some(nth) => memchr::memchr_iter(b'\n', text.as_bytes())
+            .nth(nth)
+            .map_or(0, |newline| newline.saturating_add(1)),
     };
     let mut offset = line_start.saturating_add(error.column().saturating_sub(1)).min(text.len());
     while !text.is_char_boundary(offset) {
@@ -290,15 +291,14 @@ mod tests {
     fn nesting_is_limited_at_its_bracket() {
         let nested = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
         assert!(Text::parse(nested(32).as_bytes(), Document::Policy, 1 << 20).is_ok());
-        assert_eq!(
-            fails(nested(33).as_bytes()),
-            at(LoadCode::NestingTooDeep, &"/0".repeat(32), 1, 33)
-        );
+        assert_eq!(fails(nested(33).as_bytes()), at(LoadCode::NestingTooDeep, &"/0".repeat(32), 1, 33));
         let mixed = ["{\"a\":[".repeat(16), "[]".into(), "]}".repeat(16)].concat();
         assert_eq!(fails(mixed.as_bytes()).0, LoadCode::NestingTooDeep);
         let deep = nested(400_000);
         assert_eq!(fails(deep.as_bytes()).0, LoadCode::NestingTooDeep);
-        assert!(Text::parse(br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#, Document::Policy, 99).is_ok());
+        assert!(
+            Text::parse(br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#, Document::Policy, 99).is_ok()
+        );
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl<'p, 'a> Cursor<'p, 'a> {
         self.node
     }
 
+    /// Whether this is the outermost value.
+    pub(crate) fn is_root(&self) -> bool {
+        self.up.is_none()
+    }
+
     /// What the value is.
     pub(crate) fn kind(&self) -> Kind {
         self.node.kind()
@@ -253,12 +258,22 @@ impl<'a> Reader<'a> {
         Some(members)
     }
 
-    fn object(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Member<'a>>> {
+    /// The members of an object, duplicates among them.
+    pub(crate) fn object(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Member<'a>>> {
         if at.kind() == Kind::Object {
             return Some(at.node.members());
         }
         self.refuse_with(at, LoadCode::WrongType, "write an object: { … }");
         None
+    }
+
+    /// `$schema`, for editors: any string.
+    pub(crate) fn schema_reference(&mut self, fields: &Fields<'_, 'a>) {
+        if let Some(at) = fields.get("$schema")
+            && at.kind() != Kind::String
+        {
+            self.refuse_with(&at, LoadCode::WrongType, "write the address of a schema as a string");
+        }
     }
 
     /// A required value.

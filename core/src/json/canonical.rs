@@ -94,15 +94,18 @@ mod tests {
     fn spelling_does_not_count() {
         let canonical = r#"{"a":[1,true,null],"b":"é/\"\\\n\u001f"}"#;
         assert_eq!(digest(canonical), plain(canonical));
-        let written = " { \"b\" : \"\\u00e9\\/\\u0022\\u005C\\u000a\\u001F\",\n\t\"a\" : [ 1 , true,null ] } ";
+        let written =
+            " { \"b\" : \"\\u00e9\\/\\u0022\\u005C\\u000a\\u001F\",\n\t\"a\" : [ 1 , true,null ] } ";
         assert_eq!(digest(written), plain(canonical));
     }
 
     #[test]
     fn keys_sort_by_utf16_code_units() {
         // U+1F600 is D83D DE00 in UTF-16 and so sorts before U+FB33, unlike in UTF-8 (RFC 8785, 3.2.3).
-        let sorted = "{\"\\r\":1,\"1\":2,\"\u{80}\":3,\"\u{f6}\":4,\"\u{20ac}\":5,\"\u{1f600}\":6,\"\u{fb33}\":7}";
-        let mixed = "{\"\u{fb33}\":7,\"\u{20ac}\":5,\"\\u000d\":1,\"\u{1f600}\":6,\"\u{f6}\":4,\"1\":2,\"\u{80}\":3}";
+        let sorted =
+            "{\"\\r\":1,\"1\":2,\"\u{80}\":3,\"\u{f6}\":4,\"\u{20ac}\":5,\"\u{1f600}\":6,\"\u{fb33}\":7}";
+        let mixed =
+            "{\"\u{fb33}\":7,\"\u{20ac}\":5,\"\\u000d\":1,\"\u{1f600}\":6,\"\u{f6}\":4,\"1\":2,\"\u{80}\":3}";
         assert_eq!(digest(mixed), plain(sorted));
     }
 

@@ -78,7 +78,7 @@ mod tests {
         let text = "äb\r\nc\u{1F600}d\n\n".repeat(400);
         let lines = Lines::new(&text);
         for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
-            let before = &text[..offset];
+            let before = text.get(..offset).unwrap();
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap().chars().count() + 1;
             assert_eq!(lines.locate(&text, offset), (line, column), "offset {offset}");

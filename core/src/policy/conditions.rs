@@ -13,8 +13,7 @@ use crate::reader::{Cursor, Mark, Reader};
 
 const KEYS: [&str; 9] =
     ["spiffe", "spiffeUnder", "san", "dnsUnder", "subject", "issuer", "serial", "sha256", "extension"];
-const KEYS_HINT: &str =
-    "a principal's keys are spiffe, spiffeUnder, san, dnsUnder, subject, issuer, serial, sha256 and extension";
+const KEYS_HINT: &str = "a principal's keys are spiffe, spiffeUnder, san, dnsUnder, subject, issuer, serial, sha256 and extension";
 
 /// What one group or rule was seen to need, and what is odd about it.
 #[derive(Debug, Default)]
@@ -184,7 +183,8 @@ impl<'a> Alternatives<'_, '_, 'a> {
 
     fn extensions(&mut self, at: &Cursor<'_, 'a>) -> Option<Term> {
         self.each(at, |this, at| {
-            let fields = this.reader.fields(at, &["oid", "value"], "an extension's keys are oid and value")?;
+            let fields =
+                this.reader.fields(at, &["oid", "value"], "an extension's keys are oid and value")?;
             let oid_at = this.reader.required(&fields, "oid", "add oid: which extension is meant");
             let value_at = this.reader.required(&fields, "value", "add value: the text that it must be");
             let oid = oid_at.and_then(|at| {

@@ -115,11 +115,7 @@ impl PolicyDocument {
     }
 
     /// Reads a policy within a document.
-    pub(crate) fn read<'a>(
-        reader: &mut Reader<'a>,
-        at: &Cursor<'_, 'a>,
-        limits: HostLimits,
-    ) -> Option<Self> {
+    pub(crate) fn read<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, limits: HostLimits) -> Option<Self> {
         read::policy(reader, at, limits)
     }
 }

@@ -41,11 +41,7 @@ pub(super) fn policy<'a>(
         reader.refuse_only(&at, LoadCode::UnsupportedVersion);
         return None;
     }
-    if let Some(at) = fields.get("$schema")
-        && at.kind() != Kind::String
-    {
-        reader.refuse_with(&at, LoadCode::WrongType, "write the address of a schema as a string");
-    }
+    reader.schema_reference(&fields);
     let name = fields.get("name").and_then(|at| identifier(reader, &at));
     let mode = fields.get("mode").and_then(|at| reader.choice(&at, &MODES, MODES_HINT));
     let trust_domains_at = fields.get("trustDomains");
@@ -134,9 +130,7 @@ fn target_rules<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Targ
     let fields = reader.fields(at, &keys, hint)?;
     let is_any = match fields.get("target") {
         None => false,
-        Some(at) => {
-            reader.choice(&at, &[("strict", false), ("any", true)], "write \"strict\" or \"any\"")?
-        }
+        Some(at) => reader.choice(&at, &[("strict", false), ("any", true)], "write \"strict\" or \"any\"")?,
     };
     let mut option = |key| match fields.get(key) {
         None => Some(false),
@@ -283,7 +277,8 @@ impl<'a> Rules<'_, 'a> {
         effect: Effect,
         seen: &mut Seen,
     ) -> Option<From> {
-        const HINT: &str = "write \"anyone\", \"authenticated\", or an array of principals and \"@group\" names";
+        const HINT: &str =
+            "write \"anyone\", \"authenticated\", or an array of principals and \"@group\" names";
         match at.kind() {
             Kind::String => {
                 return match reader.string(at)?.as_ref() {
@@ -408,11 +403,8 @@ fn methods<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Vec<Box<str>> {
             methods.push(text.as_ref().into());
             continue;
         }
-        let hint = if text == "*" {
-            "for every method leave methods out"
-        } else {
-            LoadCode::BadMethod.hint()
-        };
+        let hint =
+            if text == "*" { "for every method leave methods out" } else { LoadCode::BadMethod.hint() };
         reader.refuse_with(&at, LoadCode::BadMethod, hint);
     }
     methods

@@ -160,7 +160,9 @@ fn ip(text: &str) -> Result<Atom, Fault> {
         // Some tools print such a name for one of four bytes, some for one of sixteen.
         Ok(IpAddr::V6(address)) if is_mapped(address) => "write the IPv4 address alone, without ::ffff:",
         Ok(IpAddr::V6(address)) => return Ok(Atom::Ip(address.octets().as_slice().into())),
-        Err(_) if text.contains('/') => "a certificate names single addresses: write one, without a prefix length",
+        Err(_) if text.contains('/') => {
+            "a certificate names single addresses: write one, without a prefix length"
+        }
         Err(_) if text.contains(['[', ']', '%']) => "write the address alone, without brackets, port or zone",
         Err(_) => LoadCode::BadIp.hint(),
     };
