@@ -5,10 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::gate::{Documents, LogMode};
-use crate::limits::HostLimits;
-use crate::load::{LoadErrors, Warning};
+use crate::json::{Kind, Text};
+use crate::limits::{HostLimits, REFUSAL_STATUS};
+use crate::load::{Document, LoadCode, LoadErrors, Place, Warning};
 use crate::policy::document::PolicyDocument;
+use crate::reader::{Cursor, Reader};
 use crate::source::document::SourceDocument;
+use crate::source::read::{header_name, is_alias};
 
 /// `responses`: the status of each kind of refusal, 400 to 499.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,11 @@ pub struct Responses {
     pub forbidden: u16,
     /// The request can be read in two ways.
     pub ambiguous: u16,
+}
+
+impl Responses {
+    /// What holds where the document says nothing.
+    pub const DEFAULT: Self = Self { unauthenticated: 401, forbidden: 403, ambiguous: 400 };
 }
 
 /// A deployment as written, every part checked for itself and against the others.
@@ -34,23 +42,169 @@ pub struct Deployment {
     pub responses: Responses,
     /// `log`.
     pub log: LogMode,
-    /// Doubts, in the order of the documents.
+    /// Doubts, document by document, each in its order.
     pub warnings: Vec<Warning>,
 }
 
 /// Loads documents of either shape.
 ///
 /// # Errors
-/// Every fault of the documents, in their order; the deployment's or policy's before those of a
-/// document beside it.
-pub fn parse(_documents: Documents<'_>, _limits: HostLimits) -> Result<Deployment, LoadErrors> {
-    Err(Vec::new())
+/// Every fault, in the order of the text; those of the deployment, or of the policy where there is
+/// none, before those of the document beside it.
+pub fn parse(documents: Documents<'_>, limits: HostLimits) -> Result<Deployment, LoadErrors> {
+    match documents {
+        Documents::Deployment { text, policy } => deployment(text, policy, limits),
+        Documents::Parts { policy, source } => parts(policy, source, limits),
+    }
+}
+
+fn parts(policy: &[u8], source: Option<&[u8]>, limits: HostLimits) -> Result<Deployment, LoadErrors> {
+    let policy = PolicyDocument::parse(policy, limits);
+    let source = match source {
+        Some(text) => SourceDocument::parse(text, limits),
+        None => {
+            let place = Place { document: Document::Source, pointer: String::new(), line: 1, column: 1 };
+            let (source, doubt) = SourceDocument::default_at(place);
+            Ok((source, Vec::from([doubt])))
+        }
+    };
+    let ((policy, mut warnings), (source, doubts)) = both(policy, source)?;
+    warnings.extend(doubts);
+    let (responses, log) = (Responses::DEFAULT, LogMode::Denied);
+    Ok(Deployment { source, policy, identity_header: None, responses, log, warnings })
+}
+
+/// Both values, or the errors of both.
+fn both<A, B>(a: Result<A, LoadErrors>, b: Result<B, LoadErrors>) -> Result<(A, B), LoadErrors> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(mut errors), Err(more)) => {
+            errors.extend(more);
+            Err(errors)
+        }
+        (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(errors),
+    }
+}
+
+const KEYS: [&str; 6] = ["$schema", "source", "policy", "identityHeader", "responses", "log"];
+const KEYS_HINT: &str = "a deployment's keys are source, policy, identityHeader, responses and log";
+
+/// The policy in a file of its own, if the host gave one: `Some(None)` when it was refused.
+type Beside = Option<Option<PolicyDocument>>;
+
+fn deployment(text: &[u8], beside: Option<&[u8]>, limits: HostLimits) -> Result<Deployment, LoadErrors> {
+    let text =
+        Text::parse(text, Document::Deployment, limits.document_bytes).map_err(|error| Vec::from([error]))?;
+    let (beside, doubts_beside, errors_beside) = match beside.map(|text| PolicyDocument::parse(text, limits))
+    {
+        None => (None, Vec::new(), Vec::new()),
+        Some(Ok((policy, doubts))) => (Some(Some(policy)), doubts, Vec::new()),
+        Some(Err(errors)) => (Some(None), Vec::new(), errors),
+    };
+    let mut reader = Reader::new(text);
+    let root = reader.root();
+    let deployment = read(&mut reader, &root, beside, limits);
+    match reader.result(deployment) {
+        Ok((mut deployment, doubts)) => {
+            deployment.warnings.extend(doubts);
+            deployment.warnings.extend(doubts_beside);
+            Ok(deployment)
+        }
+        Err(mut errors) => {
+            errors.extend(errors_beside);
+            Err(errors)
+        }
+    }
+}
+
+fn read<'a>(
+    reader: &mut Reader<'a>,
+    root: &Cursor<'_, 'a>,
+    beside: Beside,
+    limits: HostLimits,
+) -> Option<Deployment> {
+    let fields = reader.fields(root, &KEYS, KEYS_HINT)?;
+    reader.schema_reference(&fields);
+    let mut warnings = Vec::new();
+    let source = match fields.get("source") {
+        Some(at) => SourceDocument::read(reader, &at),
+        None => {
+            let place = Place { pointer: "/source".into(), ..reader.place(root) };
+            let (source, doubt) = SourceDocument::default_at(place);
+            warnings.push(doubt);
+            Some(source)
+        }
+    };
+    let policy = reader
+        .required(&fields, "policy", "add policy: the object that says who may do what")
+        .and_then(|at| policy(reader, &at, beside, limits));
+    let identity_header = fields.get("identityHeader").and_then(|at| {
+        let name = header_name(reader, &at)?;
+        let mut taken = source.iter().flat_map(|source| &source.headers);
+        if taken.any(|(_, header)| is_alias(header, &name)) {
+            reader.refuse(&at, LoadCode::HeaderConflict);
+        }
+        Some(name)
+    });
+    let responses = fields.get("responses").map_or(Responses::DEFAULT, |at| responses(reader, &at));
+    let log = fields.get("log").and_then(|at| {
+        let choices = [("denied", LogMode::Denied), ("all", LogMode::All), ("none", LogMode::None)];
+        reader.choice(&at, &choices, "write \"denied\", \"all\" or \"none\"")
+    });
+    let log = log.unwrap_or(LogMode::Denied);
+    Some(Deployment { source: source?, policy: policy?, identity_header, responses, log, warnings })
+}
+
+fn policy<'a>(
+    reader: &mut Reader<'a>,
+    at: &Cursor<'_, 'a>,
+    beside: Beside,
+    limits: HostLimits,
+) -> Option<PolicyDocument> {
+    let is_path = at.kind() == Kind::String;
+    match beside {
+        Some(policy) if is_path => return policy,
+        Some(_) => reader.refuse(at, LoadCode::PolicyGivenTwice),
+        None if is_path => reader.refuse(at, LoadCode::PolicyIsAPath),
+        None => return PolicyDocument::read(reader, at, limits),
+    }
+    None
+}
+
+fn responses<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Responses {
+    let keys = ["unauthenticated", "forbidden", "ambiguous"];
+    let hint = "the keys of responses are unauthenticated, forbidden and ambiguous";
+    let Some(fields) = reader.fields(at, &keys, hint) else { return Responses::DEFAULT };
+    let (lowest, highest) = REFUSAL_STATUS;
+    let mut status = |key, default| {
+        let range = i64::from(lowest)..=i64::from(highest);
+        fields
+            .get(key)
+            .and_then(|at| reader.integer_in(&at, range, "a refusal is a status from 400 to 499"))
+            .unwrap_or(default)
+    };
+    Responses {
+        unauthenticated: status("unauthenticated", Responses::DEFAULT.unauthenticated),
+        forbidden: status("forbidden", Responses::DEFAULT.forbidden),
+        ambiguous: status("ambiguous", Responses::DEFAULT.ambiguous),
+    }
 }
 
 /// The path that a deployment's `policy` holds instead of an object, decoded.
 ///
 /// # Errors
-/// When the text is no JSON object.
-pub fn policy_path(_text: &[u8], _limits: HostLimits) -> Result<Option<String>, LoadErrors> {
-    Ok(None)
+/// When the text is no JSON object, or the path is empty.
+pub fn policy_path(text: &[u8], limits: HostLimits) -> Result<Option<String>, LoadErrors> {
+    let text =
+        Text::parse(text, Document::Deployment, limits.document_bytes).map_err(|error| Vec::from([error]))?;
+    let mut reader = Reader::new(text);
+    let root = reader.root();
+    let members = reader.object(&root);
+    let member = members.iter().flatten().find(|member| member.key == "policy");
+    let path = member.and_then(|member| {
+        let at = root.member(member);
+        let is_path = at.kind() == Kind::String;
+        is_path.then(|| reader.string(&at).map(|path| String::from(path.as_ref())))
+    });
+    reader.result(Some(path.flatten())).map(|(path, _)| path)
 }

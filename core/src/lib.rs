@@ -20,6 +20,7 @@ pub mod limits;
 pub mod load;
 pub mod pem;
 pub mod policy;
+mod reader;
 pub mod reason;
 pub mod request;
 pub mod respond;

@@ -221,7 +221,7 @@ table! {
             "write local@domain in ASCII"
         BadDistinguishedName "bad_distinguished_name"
             "the text is no RFC 4514 name"
-            "write it as OpenSSL prints it with -nameopt RFC2253: CN=api,OU=Pay,O=Acme\\\\, Inc."
+            "write it as OpenSSL prints it with -nameopt RFC2253: CN=api,OU=Pay,O=Acme\\, Inc."
         BadOid "bad_oid"
             "the text is no object identifier"
             "write numbers and dots: 1.3.6.1.4.1.…"

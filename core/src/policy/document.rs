@@ -5,7 +5,11 @@ use alloc::vec::Vec;
 
 use super::paths::Pattern;
 use super::principal::{Attribute, Term};
-use crate::load::Place;
+use super::read;
+use crate::json::Text;
+use crate::limits::HostLimits;
+use crate::load::{Document, LoadErrors, Place, Warning};
+use crate::reader::{Cursor, Reader};
 use crate::target::TargetRules;
 
 /// Deny or allow.
@@ -94,4 +98,24 @@ pub struct PolicyDocument {
     pub target: TargetRules,
     /// SHA-256 of the canonical JSON: keys sorted by code unit, no white space (RFC 8785).
     pub sha256: [u8; 32],
+}
+
+impl PolicyDocument {
+    /// Reads a policy that stands alone.
+    ///
+    /// # Errors
+    /// Every fault, in the order of the text.
+    pub fn parse(text: &[u8], limits: HostLimits) -> Result<(Self, Vec<Warning>), LoadErrors> {
+        let text =
+            Text::parse(text, Document::Policy, limits.document_bytes).map_err(|error| Vec::from([error]))?;
+        let mut reader = Reader::new(text);
+        let root = reader.root();
+        let policy = Self::read(&mut reader, &root, limits);
+        reader.result(policy)
+    }
+
+    /// Reads a policy within a document.
+    pub(crate) fn read<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, limits: HostLimits) -> Option<Self> {
+        read::policy(reader, at, limits)
+    }
 }

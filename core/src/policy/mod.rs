@@ -2,9 +2,13 @@
 
 mod bits;
 pub(crate) mod compile;
+mod conditions;
 pub(crate) mod decide;
+
 pub mod document;
 pub(crate) mod matching;
 pub mod paths;
 pub mod principal;
 mod principals;
+mod read;
+pub(crate) mod values;

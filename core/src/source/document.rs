@@ -3,8 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::load::Place;
+use super::read;
+use crate::json::Text;
+use crate::limits::HostLimits;
+use crate::load::{Document, LoadCode, LoadError, LoadErrors, Place, Warning};
 use crate::policy::principal::Atom;
+use crate::reader::{Cursor, Reader};
 use crate::reason::codes;
 
 codes! {
@@ -89,7 +93,8 @@ pub struct EnvoyOptions {
 pub struct SourceDocument {
     /// `preset`. Today always [`Preset::Envoy`] or [`Preset::Connection`].
     pub preset: Preset,
-    /// `headers`: role and lower-case name.
+    /// The headers that are read: role and lower-case name, after `headers` renamed them.
+    /// Envoy's one header has the role `cert`; a connection has none.
     pub headers: Vec<(Box<str>, Box<str>)>,
     /// `requireVerified`.
     pub require_verified: bool,
@@ -107,4 +112,52 @@ pub struct SourceDocument {
     pub envoy: EnvoyOptions,
     /// Where the source stands.
     pub place: Place,
+}
+
+impl EnvoyOptions {
+    /// What holds where the document says nothing.
+    pub const DEFAULT: Self = Self {
+        format: XfccFormat::Text,
+        has_subject: true,
+        has_uri: true,
+        has_dns: true,
+        trusted_proxies: Vec::new(),
+        bind_connection: None,
+        ordered_keys: true,
+    };
+}
+
+impl SourceDocument {
+    /// Reads a source that stands alone.
+    ///
+    /// # Errors
+    /// Every fault, in the order of the text.
+    pub fn parse(text: &[u8], limits: HostLimits) -> Result<(Self, Vec<Warning>), LoadErrors> {
+        let text =
+            Text::parse(text, Document::Source, limits.document_bytes).map_err(|error| Vec::from([error]))?;
+        let mut reader = Reader::new(text);
+        let root = reader.root();
+        let source = Self::read(&mut reader, &root);
+        reader.result(source)
+    }
+
+    /// `{"preset": "envoy"}`, for documents that do not say, and what is odd about that.
+    pub(crate) fn default_at(place: Place) -> (Self, Warning) {
+        read::default_with_doubt(place)
+    }
+
+    /// Reads a source within a document.
+    pub(crate) fn read<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Self> {
+        read::source(reader, at)
+    }
+
+    /// For hosts that cannot see whether the connection's certificate was verified: what is missing
+    /// in this source, if it reads the connection and relies on that.
+    #[must_use]
+    pub fn verified_by_missing(&self) -> Option<LoadError> {
+        let is_missing =
+            self.preset == Preset::Connection && self.require_verified && !self.verified_by_listener;
+        let code = LoadCode::VerifiedByRequired;
+        is_missing.then(|| LoadError { code, place: self.place.clone(), hint: code.hint() })
+    }
 }

@@ -6,6 +6,7 @@ pub mod document;
 pub(crate) mod envoy;
 pub(crate) mod lines;
 pub mod preset;
+pub(crate) mod read;
 
 use crate::reason::{Detail, Reason};
 

@@ -1,0 +1,272 @@
+//! Reads the `source` object.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::document::{EnvoyOptions, Preset, SourceDocument, Validity, XfccFormat};
+use crate::json::Kind;
+use crate::limits::HEADER_BYTES;
+use crate::load::{LoadCode, Place, Warning, WarningCode};
+use crate::policy::principal::Atom;
+use crate::policy::values;
+use crate::reader::{Cursor, Fields, Reader};
+
+const ENVOY_KEYS: [&str; 13] = [
+    "$schema",
+    "preset",
+    "headers",
+    "requireVerified",
+    "validity",
+    "clockSkewSeconds",
+    "maxHeaderBytes",
+    "format",
+    "read",
+    "fields",
+    "trustedProxies",
+    "bindConnection",
+    "keyOrder",
+];
+const ENVOY_HINT: &str = "the keys of an envoy source are preset, headers, requireVerified, validity, \
+     clockSkewSeconds, maxHeaderBytes, format, read, fields, trustedProxies, bindConnection and keyOrder";
+const CONNECTION_KEYS: [&str; 6] =
+    ["$schema", "preset", "requireVerified", "validity", "clockSkewSeconds", "verifiedBy"];
+const CONNECTION_HINT: &str = "the keys of a connection source are preset, requireVerified, validity, \
+     clockSkewSeconds and verifiedBy";
+const PRESET_HINT: &str = "the presets are envoy, rfc9440, nginx, ingress-nginx, haproxy, traefik, apache, \
+     caddy, aws-alb, aws-alb-passthrough, gcp, cloudflare, azure-app-service, gorouter, connection and custom";
+
+/// The header that Envoy writes, and the role under which `headers` renames it.
+const XFCC_HEADER: &str = "x-forwarded-client-cert";
+const XFCC_ROLE: &str = "cert";
+/// Every role that some preset has.
+const ROLES: [&str; 10] =
+    ["cert", "chain", "verify", "revoked", "present", "error", "sha256", "subject", "issuer", "spiffe"];
+
+const CLOCK_SKEW_SECONDS: u32 = 60;
+
+/// `{"preset": "envoy"}`, for documents that do not say.
+pub(super) fn default(place: Place) -> SourceDocument {
+    SourceDocument {
+        preset: Preset::Envoy,
+        headers: Vec::from([(XFCC_ROLE.into(), XFCC_HEADER.into())]),
+        require_verified: true,
+        validity: Validity::WhenKnown,
+        validity_place: None,
+        clock_skew_seconds: CLOCK_SKEW_SECONDS,
+        max_header_bytes: HEADER_BYTES,
+        verified_by_listener: false,
+        envoy: EnvoyOptions::DEFAULT,
+        place,
+    }
+}
+
+/// The same with its warning.
+pub(super) fn default_with_doubt(place: Place) -> (SourceDocument, Warning) {
+    let code = WarningCode::TextFormUnsafe;
+    let warning = Warning { code, place: place.clone(), hint: code.hint() };
+    (default(place), warning)
+}
+
+pub(super) fn source<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<SourceDocument> {
+    // Which keys there are depends on the preset, so it is looked up before them.
+    let written = reader.object(at)?;
+    let Some(member) = written.iter().find(|member| member.key == "preset") else {
+        reader.refuse_with(at, LoadCode::MissingKey, "add \"preset\", such as \"envoy\" or \"connection\"");
+        return None;
+    };
+    let preset_at = at.member(member);
+    let name = reader.string(&preset_at)?;
+    let Some(preset) = Preset::ALL.iter().copied().find(|preset| preset.code() == name) else {
+        reader.refuse_with(&preset_at, LoadCode::UnknownValue, PRESET_HINT);
+        return None;
+    };
+    let (keys, hint): (&[&str], _) = match preset {
+        Preset::Envoy => (&ENVOY_KEYS, ENVOY_HINT),
+        Preset::Connection => (&CONNECTION_KEYS, CONNECTION_HINT),
+        _ => {
+            reader.refuse(&preset_at, LoadCode::NotSupportedYet);
+            return None;
+        }
+    };
+    // `$schema` stands at the top of a document only.
+    let keys = if at.is_root() { keys } else { keys.get(1..).unwrap_or_default() };
+    let fields = reader.fields(at, keys, hint)?;
+    reader.schema_reference(&fields);
+
+    let mut source = default(reader.place(at));
+    source.preset = preset;
+    common(reader, &fields, &mut source);
+    if preset == Preset::Connection {
+        source.headers.clear();
+        source.verified_by_listener = fields.get("verifiedBy").is_some_and(|at| {
+            reader.choice(&at, &[("listener", true)], "write \"listener\"").unwrap_or_default()
+        });
+        return Some(source);
+    }
+    envoy(reader, &fields, &mut source);
+    if source.envoy.format == XfccFormat::Text {
+        let mark = reader.mark(fields.get("format").as_ref().unwrap_or(at));
+        reader.warn(mark, WarningCode::TextFormUnsafe);
+    }
+    Some(source)
+}
+
+fn common<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut SourceDocument) {
+    if let Some(at) = fields.get("headers") {
+        headers(reader, &at, &mut source.headers);
+    }
+    if let Some(at) = fields.get("requireVerified") {
+        source.require_verified = reader.boolean(&at).unwrap_or(true);
+        if !source.require_verified {
+            reader.warn(reader.mark(&at), WarningCode::VerificationNotRequired);
+        }
+    }
+    if let Some(at) = fields.get("validity") {
+        let choices = [
+            ("when-known", Validity::WhenKnown),
+            ("required", Validity::Required),
+            ("ignore", Validity::Ignore),
+        ];
+        let hint = "write \"when-known\", \"required\" or \"ignore\"";
+        source.validity = reader.choice(&at, &choices, hint).unwrap_or(Validity::WhenKnown);
+        source.validity_place = Some(reader.place(&at));
+    }
+    if let Some(at) = fields.get("clockSkewSeconds") {
+        let hint = "write seconds from 0 to 4294967295";
+        source.clock_skew_seconds =
+            reader.integer_in(&at, 0..=i64::from(u32::MAX), hint).unwrap_or(CLOCK_SKEW_SECONDS);
+    }
+    if let Some(at) = fields.get("maxHeaderBytes") {
+        let most = i64::try_from(HEADER_BYTES).unwrap_or(i64::MAX);
+        source.max_header_bytes =
+            reader.integer_in(&at, 1..=most, "write bytes from 1 to 65536").unwrap_or(HEADER_BYTES);
+    }
+}
+
+/// `headers`: new names for the roles of the preset. Envoy's one header has the role `cert`.
+fn headers<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, names: &mut [(Box<str>, Box<str>)]) {
+    for member in reader.entries(at).unwrap_or_default() {
+        let Some((_, name)) = names.iter_mut().find(|(role, _)| **role == *member.key) else {
+            let hint = if ROLES.contains(&member.key.as_ref()) {
+                "this preset reads no such header: envoy reads one, under the role cert"
+            } else {
+                "the key is a role, not a header's name: envoy's header has the role cert"
+            };
+            reader.refuse_key(at, &member, LoadCode::UnknownKey, hint);
+            continue;
+        };
+        if let Some(renamed) = header_name(reader, &at.member(&member)) {
+            *name = renamed;
+        }
+    }
+}
+
+/// A header's name in lower case, one that may carry an identity.
+pub(crate) fn header_name<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Box<str>> {
+    let text = reader.string(at)?;
+    if text.starts_with(':') {
+        reader.refuse_with(at, LoadCode::BadHeaderName, "a pseudo-header is no header of its own");
+        return None;
+    }
+    // RFC 9110, section 5.6.2: token.
+    let is_token = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !is_token {
+        reader.refuse(at, LoadCode::BadHeaderName);
+        return None;
+    }
+    if NOT_FOR_IDENTITIES.iter().any(|name| is_alias(name, &text)) {
+        reader.refuse(at, LoadCode::ForbiddenHeader);
+        return None;
+    }
+    Some(text.to_ascii_lowercase().into())
+}
+
+/// Headers of the connection (RFC 9110, section 7.6.1, and their predecessors), of framing and of
+/// routing: proxies drop, rewrite or act on them.
+const NOT_FOR_IDENTITIES: [&str; 12] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "http2-settings",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+];
+
+/// Whether two header names are one once case is set aside and `_` and `.` are read as `-`.
+pub(crate) fn is_alias(a: &str, b: &str) -> bool {
+    let fold = |byte: u8| match byte {
+        b'_' | b'.' => b'-',
+        byte => byte.to_ascii_lowercase(),
+    };
+    a.bytes().map(fold).eq(b.bytes().map(fold))
+}
+
+fn envoy<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut SourceDocument) {
+    let options = &mut source.envoy;
+    if let Some(at) = fields.get("format") {
+        let choices = [("text", XfccFormat::Text), ("json", XfccFormat::Json)];
+        options.format =
+            reader.choice(&at, &choices, "write \"text\" or \"json\"").unwrap_or(XfccFormat::Text);
+    }
+    if let Some(at) = fields.get("read") {
+        let choices = [("fields", false), ("certificate", true)];
+        if reader.choice(&at, &choices, "write \"fields\" or \"certificate\"") == Some(true) {
+            reader.refuse(&at, LoadCode::NotSupportedYet);
+        }
+    }
+    if let Some(at) = fields.get("fields") {
+        (options.has_subject, options.has_uri, options.has_dns) = (false, false, false);
+        for (index, element) in reader.non_empty_array(&at).unwrap_or_default().into_iter().enumerate() {
+            let at = at.element(index, element);
+            let choices = [("subject", 0_u8), ("uri", 1), ("dns", 2)];
+            match reader.choice(&at, &choices, "write \"subject\", \"uri\" or \"dns\"") {
+                Some(0) => options.has_subject = true,
+                Some(1) => options.has_uri = true,
+                Some(_) => options.has_dns = true,
+                None => {}
+            }
+        }
+    }
+    if let Some(at) = fields.get("trustedProxies") {
+        for (index, element) in reader.non_empty_array(&at).unwrap_or_default().into_iter().enumerate() {
+            options.trusted_proxies.extend(trusted_proxy(reader, &at.element(index, element)));
+        }
+    }
+    if let Some(at) = fields.get("bindConnection") {
+        options.bind_connection = reader.boolean(&at);
+    }
+    if let Some(at) = fields.get("keyOrder") {
+        let choices = [("envoy", true), ("any", false)];
+        options.ordered_keys = reader.choice(&at, &choices, "write \"envoy\" or \"any\"").unwrap_or(true);
+    }
+}
+
+/// A SPIFFE ID, or `{"spiffeUnder": …}` with a path.
+fn trusted_proxy<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Atom> {
+    if at.kind() == Kind::String {
+        let text = reader.string(at)?;
+        return values::spiffe(&text).map_err(|(code, hint)| reader.refuse_with(at, code, hint)).ok();
+    }
+    if at.kind() != Kind::Object {
+        let hint = "write a SPIFFE ID as a string, or {\"spiffeUnder\": \"spiffe://…\"}";
+        reader.refuse_with(at, LoadCode::WrongType, hint);
+        return None;
+    }
+    let hint = "write one SPIFFE ID as a plain string, or {\"spiffeUnder\": \"spiffe://…\"}";
+    let fields = reader.fields(at, &["spiffeUnder"], hint)?;
+    let at = reader.required(&fields, "spiffeUnder", hint)?;
+    let text = reader.string(&at)?;
+    match values::spiffe_under(&text) {
+        // Its ID has no path exactly if it would not do as a caller's ID.
+        Ok(_) if values::spiffe(&text).is_err() => reader.refuse(&at, LoadCode::WholeTrustDomain),
+        Ok(proxies) => return Some(proxies),
+        Err((code, hint)) => reader.refuse_with(&at, code, hint),
+    }
+    None
+}
