@@ -1,1 +1,139 @@
 //! Peergate in Node: fetch bytes, ask core, act.
+//!
+//! JavaScript writes one request into a [`frame`], calls [`GateHandle::decide`] and reads one
+//! [`answer`]. Nothing else crosses the border per request: no string is converted, no object is
+//! built, nothing needs to be freed. What a header means is none of this crate's business.
+
+mod answer;
+mod exchange;
+mod frame;
+mod load;
+
+use peergate_core::{Decision, Gate, Reason, Request, Verdict};
+use wasm_bindgen::prelude::*;
+
+pub use exchange::{answer_address, frame_address, memory};
+
+/// A gate, held by a JavaScript `Gate` for its whole life.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GateHandle {
+    gate: Gate,
+}
+
+#[wasm_bindgen]
+impl GateHandle {
+    /// Loads a policy and a source.
+    ///
+    /// # Errors
+    /// Throws a JSON text: the list of load errors.
+    #[wasm_bindgen(js_name = fromParts)]
+    pub fn from_parts(policy: &[u8], source: Option<Box<[u8]>>) -> Result<GateHandle, JsValue> {
+        load::parts(policy, source.as_deref()).map(|gate| Self { gate })
+    }
+
+    /// Loads a deployment and the text of the file that its `policy` names, if it names one.
+    ///
+    /// # Errors
+    /// Throws a JSON text: the list of load errors.
+    #[wasm_bindgen(js_name = fromDeployment)]
+    pub fn from_deployment(text: &[u8], policy: Option<Box<[u8]>>) -> Result<GateHandle, JsValue> {
+        load::deployment(text, policy.as_deref()).map(|gate| Self { gate })
+    }
+
+    /// Decides on the frame with this number and length. The length of the answer, or zero when
+    /// the frame is not exactly that one: JavaScript then refuses the request.
+    #[must_use]
+    pub fn decide(&self, sequence: u32, length: u32) -> u32 {
+        exchange::answer(sequence, length, |frame, answer| {
+            let asked = frame::read(frame)?;
+            let request = asked.request();
+            let decision = if asked.untrusted_peer && self.speaks_for_another(&request) {
+                untrusted_peer()
+            } else {
+                self.gate.decide(&request)
+            };
+            answer::write(&self.gate, &request, &decision, answer);
+            Some(())
+        })
+        .unwrap_or(0)
+    }
+
+    /// Whether a header line with this name must stand in the frame.
+    #[must_use]
+    #[wasm_bindgen(js_name = readsHeader)]
+    pub fn reads_header(&self, name: &[u8]) -> bool {
+        self.gate.reads_header(name)
+    }
+
+    /// Whether the frame must hold the certificate of the TLS connection, if there is one.
+    #[must_use]
+    #[wasm_bindgen(js_name = readsConnection)]
+    pub fn reads_connection(&self) -> bool {
+        self.gate.reads_connection()
+    }
+
+    /// Whether the frame must hold the time.
+    #[must_use]
+    #[wasm_bindgen(js_name = readsClock)]
+    pub fn reads_clock(&self) -> bool {
+        self.gate.reads_clock()
+    }
+
+    /// `name` of the policy.
+    #[must_use]
+    #[wasm_bindgen(js_name = policyName)]
+    pub fn policy_name(&self) -> String {
+        self.gate.policy_name().to_owned()
+    }
+
+    /// SHA-256 of the policy's canonical JSON, 32 bytes.
+    #[must_use]
+    #[wasm_bindgen(js_name = policySha256)]
+    pub fn policy_sha256(&self) -> Box<[u8]> {
+        self.gate.policy_sha256().into()
+    }
+
+    /// Doubts about the documents, as a JSON text.
+    #[must_use]
+    pub fn warnings(&self) -> String {
+        load::warnings(self.gate.warnings())
+    }
+}
+
+impl GateHandle {
+    fn speaks_for_another(&self, request: &Request<'_>) -> bool {
+        request.headers.iter().any(|(name, _)| self.gate.reads_header(name))
+    }
+}
+
+/// The refusal of a peer that names a caller and may not: `trustPeer` said no.
+fn untrusted_peer<'g, 'r>() -> Decision<'g, 'r> {
+    Decision {
+        verdict: Verdict::Deny { status: 403 },
+        reason: Reason::UntrustedProxy,
+        detail: None,
+        rule: None,
+        identity: None,
+        verified: None,
+        sha256: None,
+        shadow: None,
+    }
+}
+
+/// The path that a deployment's `policy` holds in place of an object.
+///
+/// # Errors
+/// Throws a JSON text: the list of load errors.
+#[wasm_bindgen(js_name = policyPath)]
+pub fn policy_path(deployment: &[u8]) -> Result<Option<String>, JsValue> {
+    load::policy_path(deployment)
+}
+
+/// The codes that an answer's numbers stand for: reasons, details and kinds of names, each list
+/// joined by commas, the lists by semicolons.
+#[must_use]
+#[wasm_bindgen(js_name = codeTables)]
+pub fn code_tables() -> String {
+    answer::code_tables()
+}

@@ -185,13 +185,25 @@ def in_order(element):
     return ranks == sorted(ranks)
 
 
-VALUE = re.compile(
-    r"""#(?:[0-9A-Fa-f]{2})+
-      | (?:(?![ \#])(?:[^"+,;<>\\\0] | \\(?:[ "#+,;<=>\\] | [0-9A-Fa-f]{2})))?
-        (?:[^"+,;<>\\\0] | \\(?:[ "#+,;<=>\\] | [0-9A-Fa-f]{2}))*""",
-    re.VERBOSE,
-)
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
+ESCAPE = re.compile(r"""\\(?:[0-9A-Fa-f]{2}|[ "#+,;<=>\\])""")
+
+
+def read_value(text, at):
+    """The raw value that starts here, up to an unescaped separator or the end."""
+    start, blank = at, False
+    if text[at : at + 1] == " ":
+        raise malformed("bad_name")
+    while at < len(text) and text[at] not in ",+":
+        escape = ESCAPE.match(text, at)
+        if not escape and text[at] in '";<>\\\0':
+            raise malformed("bad_name")
+        blank = not escape and text[at] == " "
+        at = escape.end() if escape else at + 1
+    raw = text[start:at]
+    if blank or raw[:1] == "#" and not re.fullmatch("#(?:[0-9A-Fa-f]{2})+", raw):
+        raise malformed("bad_name")
+    return raw, at
 
 
 def parse_name(text):
@@ -201,16 +213,10 @@ def parse_name(text):
         kind = TYPE.match(text, at)
         if not kind or text[kind.end() : kind.end() + 1] != "=":
             raise malformed("bad_name")
-        value = VALUE.match(text, kind.end() + 1)
-        raw = value.group()
-        if re.search(r"(?<!\\)(?:\\\\)* $", raw):
-            raise malformed("bad_name")
+        raw, at = read_value(text, kind.end() + 1)
         out.append((kind.group().lower(), raw))
-        at = value.end()
         if at == len(text):
             break
-        if text[at] not in ",+":
-            raise malformed("bad_name")
         at += 1
     return out
 

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Builds the npm package into dist/, from a clean checkout. Needs cargo, the target
+# wasm32-unknown-unknown, Node 20 or newer and npm.
+set -eu
+cd "$(dirname "$0")"
+# The lock file decides; a tree that already follows it is left alone.
+if ! cmp -s package-lock.json node_modules/.peergate-lock; then
+    npm ci --no-audit --no-fund
+    cp package-lock.json node_modules/.peergate-lock
+fi
+cargo run --quiet --locked --package peergate-node-build
+node_modules/.bin/tsc --project tsconfig.json
+cp ts/index.mjs ts/index.d.mts dist/

@@ -1,0 +1,108 @@
+//! The answer: one decision, as JavaScript reads it.
+//!
+//! JavaScript copies the answer in one call and takes it apart only as far as somebody asks.
+//! All numbers are little-endian; `0` stands for `null` where a number has one added to it.
+//!
+//! | at | what |
+//! |---|---|
+//! | 0 | 1 allowed, 0 refused |
+//! | 1 | reason |
+//! | 2 | detail + 1 |
+//! | 3 | kind of name + 1 |
+//! | 4 | verified: 0 `null`, 1 false, 2 true |
+//! | 5 | 1 when there is a fingerprint |
+//! | 6 | shadow: 0 `null`, 1 refused, 2 allowed |
+//! | 7 | shadow's reason |
+//! | 8, 10 | status, shadow's status (2 bytes each; 0 when allowed) |
+//! | 12 .. 44 | the fingerprint |
+//! | 44 .. | rule, shadow's rule, identity (UTF-8), name and value of the identity header, each as a 4-byte length + 1 and its bytes |
+//! | then | number of names (4 bytes), names of header lines to remove, each as length + 1 and bytes |
+//! | then, when refused | body, number of header lines, names and values, each as length + 1 and bytes |
+
+use peergate_core::decision::IdentityType;
+use peergate_core::{Decision, Detail, Gate, Reason, Request, Verdict};
+
+/// Every kind of name; an answer's number counts from here.
+const KINDS: [IdentityType; 3] = [IdentityType::Spiffe, IdentityType::Dns, IdentityType::Cn];
+
+/// Writes a decision and what follows from it for the host.
+pub(crate) fn write(gate: &Gate, request: &Request<'_>, decision: &Decision<'_, '_>, out: &mut Vec<u8>) {
+    out.clear();
+    let shadow = decision.shadow.as_ref();
+    out.extend_from_slice(&[
+        u8::from(decision.is_allowed()),
+        decision.reason as u8,
+        decision.detail.map_or(0, |detail| (detail as u8).saturating_add(1)),
+        decision.identity.as_ref().map_or(0, |identity| kind(identity.kind)),
+        decision.verified.map_or(0, |verified| 1_u8.saturating_add(u8::from(verified))),
+        u8::from(decision.sha256.is_some()),
+        shadow.map_or(0, |shadow| 1_u8.saturating_add(u8::from(shadow.verdict == Verdict::Allow))),
+        shadow.map_or(0, |shadow| shadow.reason as u8),
+    ]);
+    out.extend_from_slice(&status(decision.verdict).to_le_bytes());
+    out.extend_from_slice(&shadow.map_or(0, |shadow| status(shadow.verdict)).to_le_bytes());
+    out.extend_from_slice(&decision.sha256.unwrap_or_default());
+    piece(out, decision.rule.map(str::as_bytes));
+    piece(out, shadow.and_then(|shadow| shadow.rule).map(str::as_bytes));
+    piece(out, decision.identity.as_ref().map(|identity| identity.name.as_bytes()));
+    if let Some(response) = gate.response(decision) {
+        piece(out, None);
+        piece(out, None);
+        count(out, 0);
+        piece(out, Some(response.body.as_bytes()));
+        count(out, response.headers.len());
+        for (name, value) in response.headers {
+            piece(out, Some(name.as_bytes()));
+            piece(out, Some(value.as_bytes()));
+        }
+    } else {
+        let upstream = gate.upstream(decision, request.headers);
+        piece(out, upstream.set.as_ref().map(|(name, _)| name.as_bytes()));
+        piece(out, upstream.set.as_ref().map(|(_, value)| value.as_bytes()));
+        count(out, upstream.remove.len());
+        for name in upstream.remove {
+            piece(out, Some(name));
+        }
+    }
+}
+
+/// The codes that the numbers of an answer stand for.
+pub(crate) fn code_tables() -> String {
+    let list = |codes: &mut dyn Iterator<Item = &'static str>| codes.collect::<Vec<_>>().join(",");
+    [
+        list(&mut Reason::ALL.iter().map(|reason| reason.code())),
+        list(&mut Detail::ALL.iter().map(|detail| detail.code())),
+        list(&mut KINDS.iter().map(|kind| kind.code())),
+    ]
+    .join(";")
+}
+
+fn kind(of: IdentityType) -> u8 {
+    match of {
+        IdentityType::Spiffe => 1,
+        IdentityType::Dns => 2,
+        IdentityType::Cn => 3,
+    }
+}
+
+fn status(verdict: Verdict) -> u16 {
+    match verdict {
+        Verdict::Allow => 0,
+        Verdict::Deny { status } => status,
+    }
+}
+
+fn piece(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    match bytes {
+        None => count(out, 0),
+        Some(bytes) => {
+            count(out, bytes.len().saturating_add(1));
+            out.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// Nothing here comes near four gigabytes: all of it was in a frame.
+fn count(out: &mut Vec<u8>, number: usize) {
+    out.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+}

@@ -1,0 +1,84 @@
+// The one WebAssembly instance: its memory, the frame in it, and a new instance after a trap.
+
+import glue = require('./wasm/peergate.js');
+
+/** Bytes of a frame that the module provides from the start. */
+const INITIAL_FRAME_BYTES = 128 * 1024;
+
+/** No header block that Node was ever configured for is longer; what is longer is refused. */
+const MAXIMAL_FRAME_BYTES = 16 * 1024 * 1024;
+
+let memory = glue.memory() as WebAssembly.Memory;
+let buffer: ArrayBufferLike | undefined;
+let bytes: Buffer = Buffer.alloc(0);
+let frameAt = 0;
+let capacity = 0;
+let sequence = 0;
+let currentGeneration = 0;
+
+/** Counts instances: a handle of an older one is dead. */
+export function generation(): number {
+  return currentGeneration;
+}
+
+/**
+ * The memory as it is now. Growth detaches every older view, and writes through a detached view
+ * vanish without an error, so nobody keeps what this returns across a call into the module.
+ */
+export function view(): Buffer {
+  const now = memory.buffer;
+  if (now !== buffer) {
+    buffer = now;
+    bytes = Buffer.from(now as ArrayBuffer);
+  }
+  return bytes;
+}
+
+/** Where a frame of this length goes; 0 when it does not fit. May grow the memory. */
+export function reserve(length: number): number {
+  if (length > capacity) {
+    if (length > MAXIMAL_FRAME_BYTES) {
+      return 0;
+    }
+    const wanted = Math.max(length, INITIAL_FRAME_BYTES);
+    frameAt = glue.frameAddress(wanted);
+    capacity = frameAt === 0 ? 0 : wanted;
+  }
+  return frameAt;
+}
+
+/** The number of the next frame; never 0. */
+export function nextSequence(): number {
+  sequence = sequence === 0xffff_ffff ? 1 : sequence + 1;
+  return sequence;
+}
+
+/** Decides on the frame and copies the answer, one character a byte; `undefined` when it was none. */
+export function decide(handle: glue.GateHandle, number: number, length: number): string | undefined {
+  const written = handle.decide(number, length);
+  if (written === 0) {
+    return undefined;
+  }
+  const at = glue.answerAddress();
+  const answer = view().latin1Slice(at, at + written);
+  return answer.length === written ? answer : undefined;
+}
+
+/** After a trap nothing in the instance can be relied on: it is replaced, and all handles are dead. */
+export function renew(): void {
+  currentGeneration += 1;
+  capacity = 0;
+  frameAt = 0;
+  buffer = undefined;
+  glue.__wbg_reset_state();
+  memory = glue.memory() as WebAssembly.Memory;
+}
+
+/** The codes that the numbers of an answer stand for. */
+export const codes = (() => {
+  const [reasons = [], details = [], kinds = []] = glue
+    .codeTables()
+    .split(';')
+    .map((list) => list.split(','));
+  return { reasons, details, kinds };
+})();
