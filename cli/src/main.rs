@@ -1,3 +1,7 @@
 //! The `peergate` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    peergate_cli::main(std::env::args_os())
+}

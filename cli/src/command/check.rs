@@ -1,0 +1,157 @@
+//! `peergate check`: are these documents what a host would take?
+
+use std::path::Path;
+
+use peergate_core::load::LoadErrors;
+use peergate_core::{Document, LoadCode};
+use serde::Serialize;
+
+use crate::args::CheckArgs;
+use crate::documents::{Input, Named, Remark, error_remarks, is_deployment, warning_remarks};
+use crate::output::{Exit, Failure, complain, print_json, say};
+
+pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
+    let source = args.source.as_deref().map(Named::source).transpose()?;
+    let mut exit = Exit::Good;
+    let mut reports = Vec::new();
+    for path in &args.files {
+        match check(path, source.as_ref(), args.json) {
+            Ok(report) => {
+                if !report.ok {
+                    exit = exit.max(Exit::Finding);
+                }
+                reports.push(report);
+            }
+            // One file that cannot be read does not keep the others from being checked.
+            Err(failure) => {
+                complain(&failure);
+                exit = Exit::Unusable;
+            }
+        }
+    }
+    if args.json {
+        print_json(&Reports { files: reports })?;
+    }
+    Ok(exit)
+}
+
+#[derive(Serialize)]
+struct Reports {
+    files: Vec<Report>,
+}
+
+/// What `--json` says of a file.
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    kind: &'static str,
+    ok: bool,
+    /// The name of the policy; absent when the document was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    errors: Vec<Entry>,
+    warnings: Vec<Entry>,
+}
+
+/// An error or a warning. `file` is the one in which it is: a deployment's policy may be another.
+#[derive(Serialize)]
+struct Entry {
+    file: String,
+    line: usize,
+    column: usize,
+    pointer: String,
+    code: &'static str,
+    message: &'static str,
+    hint: String,
+}
+
+fn check(path: &Path, source: Option<&Named>, quiet: bool) -> Result<Report, Failure> {
+    let document = Named::read(path)?;
+    let kind = if is_deployment(&document.text) { "deployment" } else { "policy" };
+    let name = document.name.clone();
+    let input = match (kind, source) {
+        ("deployment", Some(_)) => {
+            return Err(Failure::new(format_args!(
+                "{name}: --for is for policies; a deployment has a source of its own"
+            )));
+        }
+        ("deployment", None) => Input::deployment(path)?,
+        _ => Input::Parts { policy: document, source: source.cloned() },
+    };
+    let mut report = Report {
+        file: name,
+        kind,
+        ok: true,
+        policy: None,
+        sha256: None,
+        errors: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let note = |remark: Remark<'_>, list: &mut Vec<Entry>| {
+        if !quiet {
+            say(&remark);
+        }
+        list.push(Entry::from(remark));
+    };
+    match input.load() {
+        Ok(gate) => {
+            let warnings: Vec<_> = gate
+                .warnings()
+                .iter()
+                .filter(|warning| kind == "deployment" || concerns_policy(warning.place.document, source))
+                .cloned()
+                .collect();
+            for remark in warning_remarks(&input, &warnings) {
+                note(remark, &mut report.warnings);
+            }
+            report.policy = Some(gate.policy_name().to_owned());
+            report.sha256 = Some(hex(&gate.policy_sha256()));
+            if !quiet {
+                let rules = gate.rule_names().count();
+                say(format_args!(
+                    "{}: ok, {kind}, policy {}, {rules} rules",
+                    report.file,
+                    gate.policy_name()
+                ));
+            }
+        }
+        Err(errors) => {
+            let errors: LoadErrors = errors
+                .into_iter()
+                .filter(|error| {
+                    kind == "deployment" || source.is_some() || error.code != LoadCode::AttributeNotCarried
+                })
+                .collect();
+            report.ok = errors.is_empty();
+            for remark in error_remarks(&input, &errors) {
+                note(remark, &mut report.errors);
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Without `--for`, a policy is checked for itself.
+fn concerns_policy(document: Document, source: Option<&Named>) -> bool {
+    source.is_some() || document == Document::Policy
+}
+
+impl From<Remark<'_>> for Entry {
+    fn from(remark: Remark<'_>) -> Self {
+        Self {
+            file: remark.file.to_owned(),
+            line: remark.place.line,
+            column: remark.place.column,
+            pointer: remark.place.pointer.clone(),
+            code: remark.code,
+            message: remark.message,
+            hint: remark.hint.to_owned(),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
