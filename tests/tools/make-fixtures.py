@@ -251,13 +251,15 @@ def target_limits():
     """Bytes and segments of a path: at the limit and one past it."""
     inside = {"decision": "allow", "status": None, "reason": "allowed", "rule": "open"}
     outside = {"decision": "deny", "status": 400, "reason": "ambiguous_request", "rule": None}
+    too_long = {**outside, "detail": "path_too_long"}
+    too_many = {**outside, "detail": "too_many_segments"}
     paths = [
         ("path-8192-bytes", "/" + "a" * 8191, inside),
-        ("path-8193-bytes", "/" + "a" * 8192, outside),
+        ("path-8193-bytes", "/" + "a" * 8192, too_long),
         ("path-8192-bytes-and-a-query", "/" + "a" * 8191 + "?" + "b" * 2000, inside),
         ("path-8192-bytes-of-escapes", "/a" + "%20" * 2730, inside),
         ("path-128-segments", "/a" * 128, inside),
-        ("path-129-segments", "/a" * 129, outside),
+        ("path-129-segments", "/a" * 129, too_many),
     ]
     return [{"name": name, "request": {"path": path}, "expect": expect} for name, path, expect in paths]
 

@@ -142,12 +142,12 @@ def unique(pairs):
 
 
 def parse_json(data):
-    if data[:1] not in (b"{", b"["):
+    if data[:1] != b"[":
         raise malformed("unexpected_format")
     try:
         value = json.loads(data.decode(), object_pairs_hook=unique)
     except Twice:
-        raise malformed(None if data[:1] == b"{" else "duplicate_key") from None
+        raise malformed("duplicate_key") from None
     except (ValueError, RecursionError):
         raise malformed("bad_json") from None
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
@@ -337,7 +337,7 @@ def decide(data, source, policy, peer=None):
         trusted = set(source["trustedProxies"]) if "trustedProxies" in source else None
         element = caller(elements, trusted)
         if peer and values(elements[-1], "hash")[0].lower() != peer:
-            raise Refused("hash_mismatch")
+            raise Refused("hash_mismatch", "other_connection_certificate")
         digest, verified = values(element, "hash")[0].lower(), True
         uris, dns = values(element, "uri"), values(element, "dns")
         identity = authenticate(uris, dns, (values(element, "subject") or [""])[0])
