@@ -1,0 +1,71 @@
+# Everything that can be done with this repository. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+FILTER := target/wasm32-wasip1/release/peergate.wasm
+CARGO := cargo
+export CARGO_TERM_COLOR ?= never
+
+.PHONY: help tools filter node cli demo test lint core-bare unit conformance node-test bench bench-node bench-envoy fuzz package clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: ## Check for rustup or cargo, Node 20, Python 3 with pip and openssl; add the Rust targets
+	@sh tests/tools/need.sh
+
+filter: tools ## Build the Envoy filter: target/wasm32-wasip1/release/peergate.wasm
+	$(CARGO) build --quiet --locked --release -p peergate-envoy --target wasm32-wasip1
+
+node: tools ## Build the npm package: node-binding/dist
+	sh node-binding/build.sh
+
+cli: tools ## Build the peergate command: target/debug/peergate
+	$(CARGO) build --quiet --locked -p peergate-cli
+
+demo: filter node cli ## Start Envoy and a Node service, ask as several callers, print what was answered and why
+	node examples/demo/run.mjs $(if $(KEEP),--keep)
+
+test: lint core-bare unit conformance node-test ## Everything that CI runs
+	@$(MAKE) --no-print-directory demo
+
+lint: tools ## Formatting, clippy and documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps -p peergate-core -p peergate-cli --lib
+
+core-bare: tools ## Prove that core needs no operating system
+	$(CARGO) check --quiet --locked -p peergate-core --no-default-features --target thumbv7em-none-eabi
+
+unit: filter ## Unit, property and command-line tests, and the filter in a hostile host
+	$(CARGO) test --quiet --locked -p peergate-core -p peergate-cli -p peergate-envoy
+	$(CARGO) test --quiet --locked -p peergate-conformance --lib --test host
+
+conformance: filter node cli ## Every fixture on core, filter, Node and Envoy
+	$(CARGO) test --quiet --locked -p peergate-conformance --test conformance
+
+node-test: node ## The npm package with real frameworks
+	cd node-binding && npm test --silent
+
+bench: tools ## Benchmarks of core and of the npm package
+	$(CARGO) bench --quiet --locked -p peergate-core
+	@$(MAKE) --no-print-directory bench-node
+
+bench-node: node ## Benchmark of the npm package
+	cd node-binding && npm run --silent bench
+
+bench-envoy: filter ## CPU time per request in a real Envoy, side by side with its alternatives
+	sh tests/bench-envoy/run.sh
+
+fuzz: ## Fuzz the parsers, 60 seconds each (needs nightly and cargo-fuzz)
+	sh tests/tools/fuzz.sh 60
+
+package: filter node ## dist/peergate.wasm and the npm tarball, with their sizes
+	mkdir -p dist
+	cp $(FILTER) dist/peergate.wasm
+	cd node-binding && npm pack --silent --pack-destination ../dist
+	@wc -c dist/*
+
+clean: ## Remove what was built
+	rm -rf target dist node-binding/dist node-binding/node_modules .envoy
