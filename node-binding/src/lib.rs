@@ -66,11 +66,12 @@ impl GateHandle {
         self.gate.reads_header(name)
     }
 
-    /// Whether the frame must hold the certificate of the TLS connection, if there is one.
+    /// When the frame must hold the certificate of the TLS connection: 0 never, 1 if the peer is the
+    /// caller or speaks for it as Envoy does, 2 always.
     #[must_use]
-    #[wasm_bindgen(js_name = readsConnection)]
-    pub fn reads_connection(&self) -> bool {
-        self.gate.reads_connection()
+    #[wasm_bindgen(js_name = connectionUse)]
+    pub fn connection_use(&self) -> u8 {
+        if self.gate.reads_connection() { 2 } else { 0 }
     }
 
     /// Whether the frame must hold the time.
