@@ -206,7 +206,7 @@ export class InternalRefusal implements Answer {
     return {
       status: 500,
       headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-      body: '{"title":"Internal Server Error","status":500}',
+      body: '{"type":"about:blank","title":"Internal Server Error","status":500}',
     };
   }
 

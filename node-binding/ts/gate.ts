@@ -71,7 +71,7 @@ class Loaded implements Wanted {
   }
 }
 
-const CONNECTION_USES = ['never', 'if-any', 'always'] as const;
+const CONNECTION_USES = ['never', 'if-proxy', 'always'] as const;
 
 /** One request at a time is asked about, and nothing in between waits, so one is enough. */
 const asked: Asked = {
@@ -139,9 +139,9 @@ export class Gate {
     this.#loaded = undefined;
   }
 
-  /** Whether the peer of a connection is the caller, and nobody speaks for others. @internal */
-  get readsPeer(): boolean {
-    return this.#loaded?.connection === 'always';
+  /** Whether callers are named in header lines, which whoever connects could write. @internal */
+  get trustsHeaders(): boolean {
+    return this.#loaded !== undefined && this.#use((handle) => handle.trustsHeaders());
   }
 
   /** @internal */

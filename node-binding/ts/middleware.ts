@@ -74,7 +74,7 @@ export function clientCertAuth(options: ClientCertAuthOptions): ClientCertAuth {
 /** Whatever goes wrong on the way to a decision is a refusal. */
 function decide(gate: Gate, trustPeer: GuardOptions['trustPeer'], request: IncomingMessage): Answer {
   try {
-    const untrusted = trustPeer !== undefined && !gate.readsPeer && trustPeer(request.socket) !== true;
+    const untrusted = trustPeer !== undefined && trustPeer(request.socket) !== true;
     return gate.answer(request, untrusted);
   } catch {
     return new InternalRefusal('unreadable_request');

@@ -41,8 +41,8 @@ export interface Wanted {
   /** Whether a header line with this name matters; one character, one byte. */
   reads(name: string): boolean;
   readonly clock: boolean;
-  /** `always`: the connection's peer is the caller. `if-any`: it is compared where it can be. */
-  readonly connection: 'never' | 'if-any' | 'always';
+  /** `if-proxy`: only where this host is the proxy that met the caller. */
+  readonly connection: 'never' | 'if-proxy' | 'always';
 }
 
 /** Reads a request of any shape into `asked`, whose lines are empty. @internal */

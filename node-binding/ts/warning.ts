@@ -21,7 +21,7 @@ export function peerWarning(gate: Gate): ((request: IncomingMessage) => void) | 
       return;
     }
     done = true;
-    if (!gate.readsPeer && !isAuthenticated(request.socket) && isReachable(request.socket)) {
+    if (gate.trustsHeaders && !isAuthenticated(request.socket) && isReachable(request.socket)) {
       process.emitWarning(
         'clientCertAuth() believes identity headers from every peer that connects. Listen on loopback, ' +
           'demand client certificates of the proxy, or say which peers may speak for callers with `trustPeer`',
