@@ -345,6 +345,32 @@ impl Gate {
         identity || (!self.source.header.is_empty() && is_alias(name, &self.source.header))
     }
 
+    /// Whether callers are named in header lines, which whoever connects to the host could write.
+    #[must_use]
+    pub const fn trusts_headers(&self) -> bool {
+        match self.source.reader {
+            Reader::Envoy(_) => true,
+            Reader::Connection => false,
+        }
+    }
+
+    /// The refusal of a request that names its caller in header lines and came from a peer that may
+    /// not: for hosts that know who their proxies are. A policy in shadow does not lift it.
+    #[must_use]
+    pub fn refuse_peer(&self) -> Decision<'_, 'static> {
+        let reason = Reason::UntrustedProxy;
+        Decision {
+            verdict: verdict(reason, self.responses),
+            reason,
+            detail: None,
+            rule: None,
+            identity: None,
+            verified: None,
+            sha256: None,
+            shadow: None,
+        }
+    }
+
     /// Whether and when [`Gate::decide`] looks at `Request::connection`.
     #[must_use]
     pub const fn connection_use(&self) -> ConnectionUse {

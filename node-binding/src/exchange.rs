@@ -20,7 +20,7 @@ thread_local! {
 
 /// The linear memory that the two areas are in.
 #[must_use]
-#[wasm_bindgen]
+#[wasm_bindgen(js_name = linearMemory)]
 pub fn memory() -> JsValue {
     wasm_bindgen::memory()
 }

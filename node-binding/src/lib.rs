@@ -9,7 +9,8 @@ mod exchange;
 mod frame;
 mod load;
 
-use peergate_core::{Decision, Gate, Reason, Request, Verdict};
+use peergate_core::gate::ConnectionUse;
+use peergate_core::{Gate, Request};
 use wasm_bindgen::prelude::*;
 
 pub use exchange::{answer_address, frame_address, memory};
@@ -49,7 +50,7 @@ impl GateHandle {
             let asked = frame::read(frame)?;
             let request = asked.request();
             let decision = if asked.untrusted_peer && self.speaks_for_another(&request) {
-                untrusted_peer()
+                self.gate.refuse_peer()
             } else {
                 self.gate.decide(&request)
             };
@@ -66,11 +67,23 @@ impl GateHandle {
         self.gate.reads_header(name)
     }
 
-    /// Whether the frame must hold the certificate of the TLS connection, if there is one.
+    /// When the frame must hold the certificate of the TLS connection: 0 never, 1 if this host is the
+    /// proxy that met the caller, 2 always.
     #[must_use]
-    #[wasm_bindgen(js_name = readsConnection)]
-    pub fn reads_connection(&self) -> bool {
-        self.gate.reads_connection()
+    #[wasm_bindgen(js_name = connectionUse)]
+    pub fn connection_use(&self) -> u8 {
+        match self.gate.connection_use() {
+            ConnectionUse::Never => 0,
+            ConnectionUse::IfProxy => 1,
+            ConnectionUse::Always => 2,
+        }
+    }
+
+    /// Whether callers are named in header lines.
+    #[must_use]
+    #[wasm_bindgen(js_name = trustsHeaders)]
+    pub fn trusts_headers(&self) -> bool {
+        self.gate.trusts_headers()
     }
 
     /// Whether the frame must hold the time.
@@ -104,20 +117,6 @@ impl GateHandle {
 impl GateHandle {
     fn speaks_for_another(&self, request: &Request<'_>) -> bool {
         request.headers.iter().any(|(name, _)| self.gate.reads_header(name))
-    }
-}
-
-/// The refusal of a peer that names a caller and may not: `trustPeer` said no.
-fn untrusted_peer<'g, 'r>() -> Decision<'g, 'r> {
-    Decision {
-        verdict: Verdict::Deny { status: 403 },
-        reason: Reason::UntrustedProxy,
-        detail: None,
-        rule: None,
-        identity: None,
-        verified: None,
-        sha256: None,
-        shadow: None,
     }
 }
 

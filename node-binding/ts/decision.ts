@@ -8,7 +8,7 @@ import { codes } from './instance.js';
 export type DecisionReason = Reason | 'internal_error';
 
 /** Details of `internal_error`. */
-export type InternalDetail = 'wasm_trap' | 'frame_mismatch' | 'request_too_long' | 'not_latin1' | 'gate_freed';
+export type InternalDetail = 'wasm_trap' | 'frame_mismatch' | 'request_too_long' | 'not_latin1' | 'gate_freed' | 'unreadable_request';
 
 export type IdentityType = 'spiffe' | 'dns' | 'cn';
 
@@ -206,7 +206,7 @@ export class InternalRefusal implements Answer {
     return {
       status: 500,
       headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-      body: '{"title":"Internal Server Error","status":500}',
+      body: '{"type":"about:blank","title":"Internal Server Error","status":500}',
     };
   }
 

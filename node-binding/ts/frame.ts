@@ -107,7 +107,7 @@ function piece(bytes: Buffer, at: number, content: string | Uint8Array): number 
   if (BEYOND_LATIN1.test(content)) {
     return NaN;
   }
-  return bytes.latin1Write(content, start, length) === length ? start + length : NaN;
+  return bytes.write(content, start, 'latin1') === length ? start + length : NaN;
 }
 
 function beyond(content: string | Uint8Array): boolean {

@@ -8,13 +8,19 @@ const INITIAL_FRAME_BYTES = 128 * 1024;
 /** No header block that Node was ever configured for is longer; what is longer is refused. */
 const MAXIMAL_FRAME_BYTES = 16 * 1024 * 1024;
 
-let memory = glue.memory() as WebAssembly.Memory;
+/** `WebAssembly.Memory`, as far as it is used here. */
+interface Memory {
+  readonly buffer: ArrayBufferLike;
+}
+
+let memory = glue.linearMemory() as Memory;
 let buffer: ArrayBufferLike | undefined;
 let bytes: Buffer = Buffer.alloc(0);
 let frameAt = 0;
 let capacity = 0;
 let sequence = 0;
 let currentGeneration = 0;
+let broken = false;
 
 /** Counts instances: a handle of an older one is dead. */
 export function generation(): number {
@@ -41,7 +47,7 @@ export function reserve(length: number): number {
       return 0;
     }
     const wanted = Math.max(length, INITIAL_FRAME_BYTES);
-    frameAt = glue.frameAddress(wanted);
+    frameAt = guarded(() => glue.frameAddress(wanted));
     capacity = frameAt === 0 ? 0 : wanted;
   }
   return frameAt;
@@ -55,23 +61,61 @@ export function nextSequence(): number {
 
 /** Decides on the frame and copies the answer, one character a byte; `undefined` when it was none. */
 export function decide(handle: glue.GateHandle, number: number, length: number): string | undefined {
-  const written = handle.decide(number, length);
-  if (written === 0) {
-    return undefined;
+  try {
+    const written = handle.decide(number, length);
+    if (written === 0) {
+      return undefined;
+    }
+    const at = glue.answerAddress();
+    const answer = view().toString('latin1', at, at + written);
+    return answer.length === written ? answer : undefined;
+  } catch (thrown) {
+    throw trapped(thrown);
   }
-  const at = glue.answerAddress();
-  const answer = view().latin1Slice(at, at + written);
-  return answer.length === written ? answer : undefined;
 }
 
-/** After a trap nothing in the instance can be relied on: it is replaced, and all handles are dead. */
-export function renew(): void {
+/** The module broke off in the middle of a call, and was replaced. */
+export class WasmTrapError extends Error {
+  override readonly name = 'WasmTrapError';
+  readonly code = 'ERR_PEERGATE_WASM_TRAP';
+}
+
+/**
+ * Runs calls into the module. The module throws strings on purpose (refused documents); whatever
+ * else comes out of it is a trap.
+ */
+export function guarded<T>(call: () => T): T {
+  if (broken) {
+    renew();
+  }
+  try {
+    return call();
+  } catch (thrown) {
+    throw typeof thrown === 'string' ? thrown : trapped(thrown);
+  }
+}
+
+/** After a trap nothing in the instance can be relied on. */
+function trapped(thrown: unknown): WasmTrapError {
+  process.emitWarning('The Peergate module trapped; the request was refused and the instance replaced', {
+    code: 'PEERGATE_WASM_TRAP',
+    detail: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+  });
+  renew();
+  return new WasmTrapError('the Peergate module trapped', { cause: thrown });
+}
+
+/** Replaces the instance; all handles of the old one are dead. */
+function renew(): void {
+  // Stays true when there is no memory for another instance: then the next call tries again.
+  broken = true;
   currentGeneration += 1;
   capacity = 0;
   frameAt = 0;
   buffer = undefined;
   glue.__wbg_reset_state();
-  memory = glue.memory() as WebAssembly.Memory;
+  memory = glue.linearMemory() as Memory;
+  broken = false;
 }
 
 /** The codes that the numbers of an answer stand for. */

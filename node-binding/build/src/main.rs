@@ -41,6 +41,9 @@ fn compile(package: &Path) -> Result<PathBuf> {
     let status = Command::new(cargo)
         .current_dir(package)
         .args(["build", "--release", "--locked", "--target", "wasm32-unknown-unknown", "-p", "peergate-node"])
+        // The code generator reads the section of target features that stripping would remove; names
+        // and producers are removed by it afterwards.
+        .args(["--config", "profile.release.strip=\"none\""])
         .status()
         .context("running cargo")?;
     ensure!(

@@ -1,0 +1,158 @@
+//! `peergate parse`.
+
+mod common;
+
+use std::fs;
+
+use common::{peergate, shared_fixtures};
+use serde_json::{Value, json};
+
+fn vectors(name: &str) -> Value {
+    let path = shared_fixtures().join("vectors").join(name);
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn xfcc_prints_elements_in_order() {
+    let value = r#"by=a;Hash=b;subject="CN=x\"y,O=z";uri=u,hash=c;DNS="q\"r""#;
+    let run = peergate(&["parse", "xfcc", "--value", value], b"").ended(0);
+    assert_eq!(
+        run.stdout,
+        "{\"format\":\"text\",\"elements\":[\
+         [[\"By\",\"a\"],[\"Hash\",\"b\"],[\"Subject\",\"CN=x\\\\\\\"y,O=z\"],[\"URI\",\"u\"]],\
+         [[\"Hash\",\"c\"],[\"DNS\",\"q\\\"r\"]]]}\n"
+    );
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn an_empty_value_has_no_elements() {
+    for arguments in [&["parse", "xfcc"][..], &["parse", "xfcc", "--format", "json"]] {
+        for stdin in [&b""[..], b"\n"] {
+            assert_eq!(peergate(arguments, stdin).ended(0).stdout, "{\"elements\":[]}\n");
+        }
+    }
+}
+
+#[test]
+fn one_trailing_newline_is_dropped_and_no_more() {
+    assert_eq!(peergate(&["parse", "xfcc"], b"Hash=a\n").ended(0).json()["elements"], json!([[["Hash", "a"]]]));
+    let run = peergate(&["parse", "xfcc"], b"Hash=a\n\n").ended(1);
+    assert_eq!(run.stdout, "{\"error\":{\"code\":\"control_byte\",\"offset\":6}}\n");
+    let run = peergate(&["parse", "xfcc", "--value", "Hash=a\n"], b"").ended(1);
+    assert_eq!(run.json()["error"]["code"], "control_byte", "a value on the command line is taken as it is");
+}
+
+#[test]
+fn bad_xfcc_prints_code_and_offset() {
+    let run = peergate(&["parse", "xfcc", "--value", "Subject=\"ab"], b"").ended(1);
+    assert_eq!(run.stdout, "{\"error\":{\"code\":\"unclosed_quote\",\"offset\":8}}\n");
+    let run = peergate(&["parse", "xfcc"], b"URI=\xff").ended(1);
+    assert_eq!(run.stdout, "{\"error\":{\"code\":\"non_ascii_byte\",\"offset\":4}}\n");
+}
+
+#[test]
+fn every_shared_xfcc_vector_reads_as_it_says() {
+    let vectors = vectors("xfcc.json");
+    let mut counts = [0_usize; 4];
+    for vector in vectors.as_array().unwrap() {
+        let name = vector["name"].as_str().unwrap();
+        // A code point stands for a byte.
+        let header: Vec<u8> =
+            vector["header"].as_str().unwrap().chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let run = peergate(&["parse", "xfcc"], &[&header[..], b"\n"].concat());
+        let expect = &vector["expect"];
+        let refused_as = |code: &str| {
+            assert_eq!((run.code, &run.json()["error"]["code"]), (1, &json!(code)), "{name}: {run:?}");
+        };
+        if let Some(elements) = expect.get("elements") {
+            assert_eq!((run.code, &run.json()["elements"]), (0, elements), "{name}: {run:?}");
+            counts[0] += 1;
+        } else if expect.get("error").is_some() {
+            assert_eq!(run.code, 1, "{name}: {run:?}");
+            assert!(run.json()["error"]["code"].is_string(), "{name}: {run:?}");
+            counts[1] += 1;
+        } else if expect.get("accept").is_some() {
+            refused_as("unknown_key");
+            counts[2] += 1;
+        } else if expect.get("json").is_some() {
+            refused_as("unexpected_format");
+            counts[3] += 1;
+        } else {
+            panic!("{name}: an expectation that this test does not know");
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 0), "a kind of vector is missing: {counts:?}");
+}
+
+#[test]
+fn what_envoy_sends_reads_in_its_own_form_only() {
+    let captures = vectors("envoy-captures.json");
+    let mut read_in = 0_usize;
+    for capture in captures["captures"].as_array().unwrap() {
+        let (Some(format), Some(value)) = (capture["format"].as_str(), capture["xfcc"].as_str()) else {
+            continue;
+        };
+        if format != "json" {
+            continue;
+        }
+        read_in += 1;
+        let run = peergate(&["parse", "xfcc", "--format", "json"], value.as_bytes()).ended(0);
+        let sent: Value = serde_json::from_str(value).unwrap();
+        let elements = run.json()["elements"].as_array().unwrap().clone();
+        assert_eq!(elements.len(), sent.as_array().unwrap().len(), "{}", capture["name"]);
+        for (read, sent) in elements.iter().zip(sent.as_array().unwrap()) {
+            let first = |key: &str| {
+                read.as_array().unwrap().iter().find(|pair| pair[0] == key).map(|pair| pair[1].clone())
+            };
+            assert_eq!(first("Hash").as_ref(), sent.get("hash"), "{}", capture["name"]);
+            assert_eq!(first("Subject").as_ref(), sent.get("subject"), "{}", capture["name"]);
+        }
+        peergate(&["parse", "xfcc"], value.as_bytes()).ended(1);
+    }
+    assert!(read_in > 0, "no capture of the JSON form was found");
+}
+
+#[test]
+fn json_form_prints_the_same_shape() {
+    let value = r#"[{"hash":"h","uri":["u","v"],"by":["b"],"subject":"CN=a","dns":[]}]"#;
+    let run = peergate(&["parse", "xfcc", "--format", "json", "--value", value], b"").ended(0);
+    assert_eq!(
+        run.stdout,
+        "{\"format\":\"json\",\"elements\":[[[\"By\",\"b\"],[\"Hash\",\"h\"],[\"Subject\",\"CN=a\"],\
+         [\"URI\",\"u\"],[\"URI\",\"v\"]]]}\n"
+    );
+    let run = peergate(&["parse", "xfcc", "--format", "json", "--value", "[{\"hush\":\"h\"}]"], b"").ended(1);
+    assert!(run.json()["error"]["offset"].is_u64(), "{run:?}");
+}
+
+#[test]
+fn spiffe_prints_trust_domain_and_path() {
+    let run = peergate(&["parse", "spiffe", "--value", "spiffe://td/a/b"], b"").ended(0);
+    assert_eq!(run.stdout, "{\"trustDomain\":\"td\",\"path\":\"/a/b\"}\n");
+    let run = peergate(&["parse", "spiffe"], b"spiffe://td\n").ended(0);
+    assert_eq!(run.stdout, "{\"trustDomain\":\"td\",\"path\":\"\"}\n");
+    let run = peergate(&["parse", "spiffe", "--value", "spiffe://td/a//b"], b"").ended(1);
+    assert_eq!(run.json()["error"]["code"], "empty_segment");
+    assert!(run.json()["error"]["offset"].is_u64());
+}
+
+#[test]
+fn every_shared_spiffe_vector_reads_as_it_says() {
+    let vectors = vectors("spiffe.json");
+    let valid = vectors["valid"].as_array().unwrap();
+    let invalid = vectors["invalid"].as_array().unwrap();
+    for id in valid {
+        let id = id.as_str().unwrap();
+        let read = peergate(&["parse", "spiffe"], format!("{id}\n").as_bytes()).ended(0).json();
+        let written =
+            format!("spiffe://{}{}", read["trustDomain"].as_str().unwrap(), read["path"].as_str().unwrap());
+        assert_eq!(written, id);
+    }
+    for vector in invalid {
+        let id = vector["id"].as_str().unwrap();
+        let run = peergate(&["parse", "spiffe"], format!("{id}\n").as_bytes()).ended(1);
+        assert_eq!(run.json()["error"]["code"], vector["rule"], "{id:?}");
+    }
+    assert!(!valid.is_empty() && !invalid.is_empty());
+}

@@ -1,0 +1,215 @@
+// A gate: documents that fit each other, and the one question they answer.
+
+import { channel } from 'node:diagnostics_channel';
+import type { GateHandle } from './wasm/peergate.js';
+import type { WarningCode } from './codes.js';
+import { CoreDecision, InternalRefusal, type Answer, type Decision } from './decision.js';
+import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, type Texts } from './documents.js';
+import { ask, type Asked } from './frame.js';
+import * as instance from './instance.js';
+import { read, type GateRequest, type Wanted } from './request.js';
+
+/** Something odd about documents that were taken. */
+export interface PolicyWarning {
+  readonly code: WarningCode;
+  readonly message: string;
+  /** JSON Pointer. */
+  readonly pointer: string;
+  readonly line: number;
+  readonly column: number;
+  readonly hint: string;
+}
+
+/** What is published on the channel `peergate:decision`. */
+export interface DecisionMessage {
+  readonly gate: Gate;
+  readonly decision: Decision;
+  /** What was passed to `decide`, or the request that the middleware saw. */
+  readonly request: GateRequest;
+}
+
+const decisions = channel('peergate:decision');
+
+/** Names of header lines whose meaning is remembered; clients choose them, so there is an end. */
+const REMEMBERED_NAMES = 512;
+
+/** Documents as one instance of the module holds them. */
+class Loaded implements Wanted {
+  readonly clock: boolean;
+  readonly connection: Wanted['connection'];
+  readonly generation = instance.generation();
+  readonly #names = new Map<string, boolean>();
+
+  constructor(
+    readonly texts: Texts,
+    readonly handle: GateHandle,
+  ) {
+    [this.clock, this.connection] = instance.guarded(() => [
+      handle.readsClock(),
+      CONNECTION_USES[handle.connectionUse()] ?? 'always',
+    ]);
+  }
+
+  reads(name: string): boolean {
+    const known = this.#names.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const matters = instance.guarded(() => this.handle.readsHeader(Buffer.from(name, 'latin1')));
+    if (this.#names.size >= REMEMBERED_NAMES) {
+      this.#names.clear();
+    }
+    this.#names.set(name, matters);
+    return matters;
+  }
+
+  free(): void {
+    // A handle of an instance that is gone would free something else in the new one.
+    if (this.generation === instance.generation()) {
+      this.handle.free();
+    }
+  }
+}
+
+const CONNECTION_USES = ['never', 'if-proxy', 'always'] as const;
+
+/** One request at a time is asked about, and nothing in between waits, so one is enough. */
+const asked: Asked = {
+  method: '',
+  target: '',
+  connection: undefined,
+  now: undefined,
+  untrustedPeer: false,
+  lines: [],
+};
+
+/** A policy and a source that fit each other. Made by `createGate`. */
+export class Gate {
+  #loaded: Loaded | undefined;
+
+  private constructor(options: GateOptions) {
+    this.#loaded = loaded(texts(options));
+  }
+
+  /** @internal */
+  static of(options: GateOptions): Gate {
+    return new Gate(options);
+  }
+
+  /** `name` of the policy in force. */
+  get policyName(): string {
+    return this.#use((handle) => handle.policyName());
+  }
+
+  /** SHA-256 of the policy in force, of its canonical JSON, in lower-case hexadecimal digits. */
+  get policySha256(): string {
+    return Buffer.from(this.#use((handle) => handle.policySha256())).toString('hex');
+  }
+
+  /** What is odd about the documents in force. */
+  get warnings(): readonly PolicyWarning[] {
+    return JSON.parse(this.#use((handle) => handle.warnings())) as PolicyWarning[];
+  }
+
+  /**
+   * Decides about a request. Refuses in doubt, and throws only when `request` is no request at all.
+   */
+  decide(request: GateRequest): Decision {
+    return this.answer(request, false);
+  }
+
+  /**
+   * Puts other documents in force, all at once. When they are refused, the old ones stay.
+   * @throws {PolicyError} when a document is refused
+   */
+  update(documents: GateUpdate): void {
+    for (const name of Object.keys(documents)) {
+      if (!GATE_OPTIONS.includes(name)) {
+        throw new TypeError(`peergate: unknown option ${JSON.stringify(name)}`);
+      }
+    }
+    const old = this.#current();
+    this.#loaded = loaded(updated(old.texts, documents));
+    old.free();
+  }
+
+  /** Gives the memory back at once, and not when the garbage collector comes by. Refuses from then on. */
+  free(): void {
+    this.#loaded?.free();
+    this.#loaded = undefined;
+  }
+
+  /** Whether callers are named in header lines, which whoever connects could write. @internal */
+  get trustsHeaders(): boolean {
+    return this.#loaded !== undefined && this.#use((handle) => handle.trustsHeaders());
+  }
+
+  /** @internal */
+  answer(request: GateRequest, untrustedPeer: boolean): Answer {
+    if (typeof request !== 'object' || request === null) {
+      throw new TypeError('peergate: decide() takes a request');
+    }
+    const answer = this.#answer(request, untrustedPeer);
+    if (decisions.hasSubscribers) {
+      decisions.publish({ gate: this, decision: answer, request } satisfies DecisionMessage);
+    }
+    return answer;
+  }
+
+  #answer(request: GateRequest, untrustedPeer: boolean): Answer {
+    if (this.#loaded === undefined) {
+      return new InternalRefusal('gate_freed');
+    }
+    try {
+      const current = this.#current();
+      asked.untrustedPeer = untrustedPeer;
+      asked.lines.length = 0;
+      read(request, current, asked);
+      const result = ask(current.handle, asked);
+      return 'answer' in result ? new CoreDecision(result.answer) : new InternalRefusal(result.failure);
+    } catch (thrown) {
+      if (thrown instanceof instance.WasmTrapError) {
+        return new InternalRefusal('wasm_trap');
+      }
+      throw thrown;
+    }
+  }
+
+  #use<T>(call: (handle: GateHandle) => T): T {
+    const { handle } = this.#current();
+    return instance.guarded(() => call(handle));
+  }
+
+  /** The documents in force, loaded again if the instance that held them is gone. */
+  #current(): Loaded {
+    const now = this.#loaded;
+    if (now === undefined) {
+      throw new Error('peergate: this gate was freed');
+    }
+    if (now.generation !== instance.generation()) {
+      this.#loaded = loaded(now.texts);
+      return this.#loaded;
+    }
+    return now;
+  }
+}
+
+/**
+ * Loads and checks documents.
+ * @throws {PolicyError} when a document is refused
+ */
+export function createGate(options: GateOptions): Gate {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('peergate: createGate() takes {policy, source} or {deployment}');
+  }
+  for (const name of Object.keys(options)) {
+    if (!GATE_OPTIONS.includes(name)) {
+      throw new TypeError(`peergate: unknown option ${JSON.stringify(name)}`);
+    }
+  }
+  return Gate.of(options);
+}
+
+function loaded(from: Texts): Loaded {
+  return new Loaded(from, load(from));
+}

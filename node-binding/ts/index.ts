@@ -1,0 +1,17 @@
+// What the package offers.
+
+export { createGate, Gate, type DecisionMessage, type PolicyWarning } from './gate.js';
+export { clientCertAuth, type ClientCertAuth, type ClientCertAuthOptions, type GuardOptions } from './middleware.js';
+export { getClientCertificate, type ClientCertificate } from './stamp.js';
+export { AccessDeniedError, PolicyError, type PolicyFault } from './errors.js';
+export type {
+  Decision,
+  DecisionJson,
+  DecisionReason,
+  IdentityType,
+  InternalDetail,
+  ShadowDecision,
+} from './decision.js';
+export type { DocumentInput, GateOptions, GateUpdate } from './documents.js';
+export type { FetchRequest, FixtureText, GateRequest, RequestFixture } from './request.js';
+export type { Detail, LoadCode, Reason, WarningCode } from './codes.js';

@@ -1,0 +1,140 @@
+// The three shapes in which a request comes: Node's, the Web's, and the one of fixtures.
+
+import type { IncomingMessage } from 'node:http';
+import type { Asked } from './frame.js';
+import { peerCertificate } from './peer.js';
+
+/** A header value: text, or bytes in base64. */
+export type FixtureText = string | { readonly base64: string };
+
+/** A request as fixtures and `peergate eval` write it. */
+export interface RequestFixture {
+  /** `GET` when left out. */
+  readonly method?: FixtureText | undefined;
+  /** The request target, query included; `/` when left out. */
+  readonly path?: FixtureText | undefined;
+  /** Name and value of each line; names may repeat. */
+  readonly headers?: readonly (readonly [name: FixtureText, value: FixtureText])[] | undefined;
+  /** The TLS connection on which the request arrived; left out for plaintext. */
+  readonly connection?:
+    | { readonly certificatePem?: FixtureText | undefined; readonly verified?: boolean | undefined }
+    | undefined;
+  /** An RFC 3339 time or a `Date`; the current time when left out. */
+  readonly now?: string | Date | undefined;
+}
+
+/**
+ * A Web `Request`. It has no raw header lines and no raw target: repeated lines are joined and the
+ * URL is normalised before Peergate sees them, and the decision is about what is left.
+ */
+export interface FetchRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: { forEach(each: (value: string, name: string) => void): void };
+}
+
+/** What `decide` takes. */
+export type GateRequest = IncomingMessage | FetchRequest | RequestFixture;
+
+/** What a gate wants to know of a request. @internal */
+export interface Wanted {
+  /** Whether a header line with this name matters; one character, one byte. */
+  reads(name: string): boolean;
+  readonly clock: boolean;
+  /** `if-proxy`: only where this host is the proxy that met the caller. */
+  readonly connection: 'never' | 'if-proxy' | 'always';
+}
+
+/** Reads a request of any shape into `asked`, whose lines are empty. @internal */
+export function read(request: GateRequest, wanted: Wanted, asked: Asked): void {
+  if ('rawHeaders' in request) {
+    readIncoming(request, wanted, asked);
+  } else if (isFetch(request)) {
+    readFetch(request, wanted, asked);
+  } else {
+    readFixture(request, wanted, asked);
+  }
+}
+
+/** Seconds since 1970. */
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/**
+ * The target is the one of the request line. Connect and Express cut `req.url` below a mount point
+ * and keep the whole in `originalUrl`.
+ *
+ * Behind a proxy the peer of this connection is the proxy, so its certificate is handed over only
+ * where the source says that the peer is what counts.
+ */
+function readIncoming(request: IncomingMessage, wanted: Wanted, asked: Asked): void {
+  const { originalUrl } = request as { originalUrl?: unknown };
+  asked.method = request.method ?? '';
+  asked.target = typeof originalUrl === 'string' ? originalUrl : (request.url ?? '');
+  asked.connection = wanted.connection === 'always' ? peerCertificate(request.socket) : undefined;
+  asked.now = wanted.clock ? seconds() : undefined;
+  const { rawHeaders } = request;
+  const { lines } = asked;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (wanted.reads(name)) {
+      lines.push(name, rawHeaders[i + 1]!);
+    }
+  }
+}
+
+function isFetch(request: FetchRequest | RequestFixture): request is FetchRequest {
+  return typeof (request as { url?: unknown }).url === 'string';
+}
+
+function readFetch(request: FetchRequest, wanted: Wanted, asked: Asked): void {
+  const url = new URL(request.url);
+  asked.method = request.method;
+  asked.target = url.pathname + url.search;
+  asked.connection = undefined;
+  asked.now = wanted.clock ? seconds() : undefined;
+  request.headers.forEach((value, name) => {
+    if (wanted.reads(name)) {
+      asked.lines.push(name, value);
+    }
+  });
+}
+
+function readFixture(request: RequestFixture, wanted: Wanted, asked: Asked): void {
+  asked.method = bytes(request.method ?? 'GET');
+  asked.target = bytes(request.path ?? '/');
+  asked.now = wanted.clock ? fixtureTime(request.now) : undefined;
+  const pem = request.connection?.certificatePem;
+  asked.connection =
+    wanted.connection === 'never' || pem === undefined
+      ? undefined
+      : { bytes: Buffer.from(bytes(pem)), form: 2, verified: request.connection?.verified === true };
+  for (const [name, value] of request.headers ?? []) {
+    const raw = bytes(name);
+    if (wanted.reads(typeof raw === 'string' ? raw : Buffer.from(raw).toString('latin1'))) {
+      asked.lines.push(raw, bytes(value));
+    }
+  }
+}
+
+function fixtureTime(now: string | Date | undefined): number {
+  if (now === undefined) {
+    return seconds();
+  }
+  const time = Math.floor(new Date(now).getTime() / 1000);
+  if (Number.isNaN(time)) {
+    throw new TypeError('peergate: `now` must be an RFC 3339 time or a Date');
+  }
+  return time;
+}
+
+function bytes(text: FixtureText): string | Uint8Array {
+  if (typeof text === 'string') {
+    return text;
+  }
+  if (typeof text?.base64 !== 'string') {
+    throw new TypeError('peergate: text in a request is a string or {"base64": …}');
+  }
+  return Buffer.from(text.base64, 'base64');
+}

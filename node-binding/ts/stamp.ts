@@ -1,0 +1,47 @@
+// Who called: known to the application only after the request was let through.
+
+import type { Answer, Decision, IdentityType } from './decision.js';
+
+/** The caller's certificate, as far as the source told. */
+export interface ClientCertificate {
+  /** The SPIFFE ID, else the first DNS name, else the only common name. */
+  readonly identity: string | null;
+  readonly identityType: IdentityType | null;
+  /** SHA-256 of the certificate in 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+  /** Whether somebody vouches for the certificate. */
+  readonly verified: boolean;
+}
+
+/** Kept beside requests, not on them: nobody can forge it, and nothing prints it by accident. */
+const stamps = new WeakMap<object, Answer>();
+
+/** With a policy in shadow, refused certificates go on as well; these name nobody. */
+const KNOWN_CALLER: readonly string[] = ['allowed', 'no_rule', 'denied_by_rule'];
+
+/** @internal */
+export function stamp(request: object, answer: Answer): void {
+  stamps.set(request, answer);
+}
+
+/** @internal */
+export function unstamp(request: object): void {
+  stamps.delete(request);
+}
+
+/**
+ * The client certificate with which a request was let through by `clientCertAuth`; `undefined` when
+ * it had none, was refused, or never passed a guard.
+ */
+export function getClientCertificate(request: object): ClientCertificate | undefined {
+  const decision: Decision | undefined = stamps.get(request);
+  if (decision === undefined) {
+    return undefined;
+  }
+  const { sha256, verified } = decision;
+  const reason = decision.reason === 'shadow_mode' ? decision.shadow?.reason : decision.reason;
+  if (sha256 === null || verified === null || reason === undefined || !KNOWN_CALLER.includes(reason)) {
+    return undefined;
+  }
+  return { identity: decision.identity, identityType: decision.identityType, sha256, verified };
+}
