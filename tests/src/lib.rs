@@ -4,6 +4,7 @@
 //! every implementation and compares each answer with what the fixture expects and with core's whole
 //! answer.
 
+pub mod envoy;
 pub mod implementation;
 pub mod native;
 pub mod record;
@@ -11,4 +12,5 @@ pub mod suite;
 pub mod wasm;
 pub mod wasm_host;
 
+pub use envoy::Envoy;
 pub use implementation::{Answer, Implementation};

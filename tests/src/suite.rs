@@ -10,8 +10,8 @@ use peergate_cli::fixture::{self, Case, Fixture, Mismatch, Outcome, RefusedCase}
 use serde_json::Value;
 
 use crate::wasm::Wasm;
-use crate::wasm_host::Filter;
-use crate::{Answer, Implementation, native};
+use crate::wasm_host::{Filter, module_path};
+use crate::{Answer, Envoy, Implementation, native};
 
 type Start = fn() -> Result<Box<dyn Implementation>>;
 
@@ -19,6 +19,7 @@ type Start = fn() -> Result<Box<dyn Implementation>>;
 const IMPLEMENTATIONS: &[(&str, Start)] = &[
     ("core", || Ok(Box::new(native::Native))),
     ("filter", || Ok(Box::new(Wasm::new(Arc::new(Filter::release()?))))),
+    ("envoy", || Ok(Box::new(Envoy::start(&module_path()?)?))),
 ];
 
 /// One implementation: started when first asked, asked by one test at a time.

@@ -251,7 +251,7 @@ fn upstream(exchange: &Exchange, observed: &Observed) -> Value {
 
 /// The deployment with `"log": "all"`, so that every decision leaves a record. A document that is no
 /// object goes unchanged, to be refused.
-fn logging_all(documents: &Texts) -> Result<String> {
+pub(crate) fn logging_all(documents: &Texts) -> Result<String> {
     let text = documents.as_deployment();
     match serde_json::from_str(&text) {
         Ok(Value::Object(mut deployment)) => {

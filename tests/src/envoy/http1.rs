@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::wire::{HttpAnswer, TIMEOUT, WireRequest};
+use super::wire::{HttpAnswer, Line, TIMEOUT, WireRequest};
 
 /// Whether HTTP/1.1 delivers this request unchanged, or is refused for the very bytes in question.
 /// It is not where a line break would start a new line, or where blanks would be trimmed.
@@ -76,7 +76,9 @@ fn parse_answer(bytes: &[u8], head_only: bool) -> io::Result<Option<HttpAnswer>>
         return dechunk(rest).map_or(Ok(None), answer);
     }
     let length: usize = match find(b"content-length") {
-        Some((_, value)) => std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(bad)?,
+        Some((_, value)) => {
+            std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(bad)?
+        }
         None => return Err(bad()),
     };
     rest.get(..length).map_or(Ok(None), |body| answer(body.to_vec()))
@@ -89,7 +91,7 @@ pub(super) fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Header lines; names in lower case, one space after the colon dropped, all else kept.
-pub(super) fn parse_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(super) fn parse_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<Line> {
     lines
         .filter_map(|line| {
             let colon = line.iter().position(|byte| *byte == b':')?;

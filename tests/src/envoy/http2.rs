@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::wire::{HttpAnswer, Reply, TIMEOUT, WireRequest};
+use super::wire::{HttpAnswer, Line, Reply, TIMEOUT, WireRequest};
 
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -115,7 +115,7 @@ impl Reader {
         let bad = || io::Error::other("not an HTTP/2 answer");
         let mut decoder = httlib_hpack::Decoder::default();
         let (mut block, mut body) = (Vec::new(), Vec::new());
-        let mut head: Option<(u16, Vec<(Vec<u8>, Vec<u8>)>)> = None;
+        let mut head: Option<(u16, Vec<Line>)> = None;
         let mut ended = false;
         loop {
             let frame = self.frame()?;
@@ -186,7 +186,7 @@ impl Frame {
 
 type Field = (Vec<u8>, Vec<u8>, u8);
 
-fn split_status(fields: Vec<Field>) -> Option<(u16, Vec<(Vec<u8>, Vec<u8>)>)> {
+fn split_status(fields: Vec<Field>) -> Option<(u16, Vec<Line>)> {
     let mut status = None;
     let mut headers = Vec::new();
     for (name, value, _) in fields {

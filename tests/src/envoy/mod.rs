@@ -11,7 +11,7 @@ mod upstream;
 mod wire;
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, RequestSpec, Texts};
@@ -21,8 +21,9 @@ use serde_json::{Map, Value, json};
 pub use self::process::binary;
 use self::process::{Process, Taken};
 use self::upstream::Upstream;
-use self::wire::{HttpAnswer, Reply, WireRequest};
-use crate::implementation::{Answer, Implementation};
+use self::wire::{HttpAnswer, Line, Reply, WireRequest};
+use crate::wasm::logging_all;
+use crate::{Answer, Implementation, native, record};
 
 /// How long a record may come after the answer; both are written within a millisecond.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);
@@ -30,6 +31,8 @@ const RECORD_PATIENCE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(20);
 /// A worker may still hold the deployment before the one in force for an instant.
 const TRIES: usize = 10;
+/// The filter limits the rate of its records, 500 at once for each reason.
+const RENEWED_AFTER: usize = 400;
 
 /// Cases that cannot be expressed here, by rule; the texts are printed with their counts.
 const CLOCK: &str = "core answers differently now, and Envoy cannot be given another clock";
@@ -40,16 +43,29 @@ const OWN_RESET: &str = "Envoy refused bytes that HTTP cannot carry, before any 
 /// Fields that Envoy adds to what it forwards, or that are not the filter's to forward
 /// (RFC 9110, section 7.6.1).
 const NOT_THE_FILTERS: &[&str] = &[
-    "host", "x-forwarded-proto", "content-length", "transfer-encoding", "connection", "keep-alive",
-    "proxy-connection", "te", "upgrade",
+    "host",
+    "x-forwarded-proto",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "upgrade",
 ];
 
 /// A real Envoy as an implementation.
 pub struct Envoy {
     process: Process,
     upstream: Upstream,
-    /// The documents in force, and the same on core.
-    current: Option<(Texts, Gate)>,
+    current: Option<Current>,
+}
+
+/// The documents in force, the same on core, and the requests so far.
+struct Current {
+    documents: Texts,
+    gate: Gate,
+    asked: usize,
 }
 
 impl Envoy {
@@ -63,20 +79,22 @@ impl Envoy {
         Ok(Self { process, upstream, current: None })
     }
 
-    fn deploy(&mut self, documents: &Texts) -> Result<()> {
-        if self.current.as_ref().is_some_and(|(current, _)| current == documents) {
-            return Ok(());
+    /// Brings documents into force; how they were refused, if they were.
+    fn deploy(&mut self, documents: &Texts) -> Result<Option<Outcome>> {
+        let fresh = |own: &Current| own.documents == *documents && own.asked < RENEWED_AFTER;
+        if self.current.as_ref().is_some_and(fresh) {
+            return Ok(None);
         }
         self.current = None;
+        if let Taken::No(lines) = self.process.deploy(&logging_all(documents)?)? {
+            return refusal(&lines).map(Some);
+        }
         let gate = match fixture::load_gate(documents) {
             Ok(gate) => gate,
-            Err(errors) => bail!("core refuses the documents: {:?}", Outcome::refused(&errors)),
+            Err(errors) => bail!("core refuses what Envoy takes: {:?}", Outcome::refused(&errors)),
         };
-        match self.process.deploy(&logging_all(documents)?)? {
-            Taken::Yes => self.current = Some((documents.clone(), gate)),
-            Taken::No(lines) => bail!("Envoy refused a deployment that core takes: {lines:?}"),
-        }
-        Ok(())
+        self.current = Some(Current { documents: documents.clone(), gate, asked: 0 });
+        Ok(None)
     }
 
     /// Sends the request until the deployment in force has answered.
@@ -105,17 +123,16 @@ impl Envoy {
     /// The next record and the plugin that wrote it.
     fn record(&self, patience: Duration) -> Result<Option<(String, Value)>> {
         while let Some(line) = self.process.next_line(patience) {
-            let Some((before, record)) = line.split_once(": peergate {") else { continue };
-            let plugin = before.split_ascii_whitespace().find(|word| word.starts_with("deployment-"));
+            let Some(record) = record::decision(&line) else { continue };
+            let plugin = line.split_ascii_whitespace().find(|word| word.starts_with("deployment-"));
             let plugin = plugin.with_context(|| format!("a record without its plugin: {line}"))?;
-            let record = serde_json::from_str(&format!("{{{record}")).with_context(|| line.clone())?;
             return Ok(Some((plugin.to_owned(), record)));
         }
         Ok(None)
     }
 
     fn outcome(&self, case: &Case, now: i64, answer: &HttpAnswer, record: Value) -> Result<Outcome> {
-        let (_, gate) = self.current.as_ref().context("no deployment in force")?;
+        let Current { gate, .. } = self.current.as_ref().context("no deployment in force")?;
         let forwarded = self.upstream.take();
         let allowed = record.get("decision").and_then(Value::as_str) == Some("allow");
         let upstream = if allowed {
@@ -127,7 +144,7 @@ impl Envoy {
             check_refusal(gate, case, now, answer, &record)?;
             None
         };
-        Ok(Outcome::Decided { decision: record, upstream })
+        Ok(Outcome::Decided { decision: record::without_host_fields(&record), upstream })
     }
 }
 
@@ -136,16 +153,25 @@ impl Implementation for Envoy {
         "envoy"
     }
 
+    fn identity_bytes(&self) -> Option<usize> {
+        Some(256)
+    }
+
     fn decide(&mut self, case: &Case) -> Result<Answer> {
         if case.request.connection.is_some() {
             return Ok(Answer::NotExpressible(CONNECTION));
         }
-        let now = unix_now()?;
+        let now = native::now();
         let core = fixture::run(&case.documents, &case.request, now);
         if case.now.is_some_and(|then| fixture::run(&case.documents, &case.request, then) != core) {
             return Ok(Answer::NotExpressible(CLOCK));
         }
-        self.deploy(&case.documents)?;
+        if let Some(refused) = self.deploy(&case.documents)? {
+            return Ok(Answer::Outcome(refused));
+        }
+        if let Some(current) = &mut self.current {
+            current.asked = current.asked.saturating_add(1);
+        }
         match self.ask(&case.request)? {
             (Reply::Answer(answer), Some(record)) => {
                 self.outcome(case, now, &answer, record).map(Answer::Outcome)
@@ -163,15 +189,19 @@ impl Implementation for Envoy {
     }
 
     fn refuse(&mut self, case: &RefusedCase) -> Result<Answer> {
-        let lines = match self.process.deploy(&case.documents.as_deployment())? {
-            Taken::No(lines) => lines,
+        match self.process.deploy(&case.documents.as_deployment())? {
+            Taken::No(lines) => refusal(&lines).map(Answer::Outcome),
             Taken::Yes => {
                 self.current = None;
-                bail!("Envoy took a deployment that it must refuse");
+                let decision = "the documents were taken".into();
+                Ok(Answer::Outcome(Outcome::Decided { decision, upstream: None }))
             }
-        };
-        refusal(&lines).map(Answer::Outcome)
+        }
     }
+}
+
+fn refusal(lines: &[String]) -> Result<Outcome> {
+    record::refusal(lines.iter().map(String::as_str)).with_context(|| format!("no reason in {lines:?}"))
 }
 
 /// Where Envoy refuses by itself, core must refuse as well; a 400 of Envoy's must be a 400 of core's
@@ -215,17 +245,15 @@ fn is_problem(answer: &HttpAnswer) -> bool {
 }
 
 /// What the filter changed, from what was sent and what arrived.
-fn upstream_changes(identity: &Option<String>, request: &RequestSpec, arrived: &[(Vec<u8>, Vec<u8>)]) -> Value {
+fn upstream_changes(identity: &Option<String>, request: &RequestSpec, arrived: &[Line]) -> Value {
     let is_identity = |name: &[u8]| identity.as_ref().is_some_and(|own| name == own.as_bytes());
     let not_the_filters = |name: &[u8]| NOT_THE_FILTERS.iter().any(|own| name == own.as_bytes());
     // Envoy joins lines of the names that it knows and drops empty ones among them.
-    let joined = |lines: &[(Vec<u8>, Vec<u8>)], name: &[u8]| {
+    let joined = |lines: &[Line], name: &[u8]| {
         let values = lines.iter().filter(|(own, value)| own.eq_ignore_ascii_case(name) && !value.is_empty());
         values.map(|(_, value)| value.as_slice()).collect::<Vec<_>>().join(&b","[..])
     };
-    let here = |lines: &[(Vec<u8>, Vec<u8>)], name: &[u8]| {
-        lines.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
-    };
+    let here = |lines: &[Line], name: &[u8]| lines.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut removed: Vec<String> = Vec::new();
     for (name, _) in &request.headers {
         let name = name.to_ascii_lowercase();
@@ -253,20 +281,4 @@ fn upstream_changes(identity: &Option<String>, request: &RequestSpec, arrived: &
 fn identity_header(documents: &Texts) -> Result<Option<String>> {
     let deployment: Value = serde_json::from_str(&documents.as_deployment())?;
     Ok(deployment.get("identityHeader").and_then(Value::as_str).map(str::to_ascii_lowercase))
-}
-
-/// The deployment with `"log": "all"`, so that every decision leaves a record.
-fn logging_all(documents: &Texts) -> Result<String> {
-    let mut deployment: Map<String, Value> = serde_json::from_str(&documents.as_deployment())?;
-    deployment.insert("log".into(), Value::from("all"));
-    Ok(serde_json::to_string(&deployment)?)
-}
-
-/// Code and pointer of the first error that the filter logged.
-fn refusal(lines: &[String]) -> Result<Outcome> {
-    bail!("no refusal in {lines:?}")
-}
-
-fn unix_now() -> Result<i64> {
-    Ok(i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs())?)
 }

@@ -18,7 +18,8 @@ use super::wire::{HttpAnswer, WireRequest};
 /// How long Envoy may take to start (the first start reads a binary of 100 MB) or to take a file.
 const PATIENCE: Duration = Duration::from_secs(60);
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-const STATS: &str = "/stats?filter=^extension_config_discovery.http_filter.peergate.(version_text|update_rejected)$";
+const STATS: &str =
+    "/stats?filter=^extension_config_discovery.http_filter.peergate.(version_text|update_rejected)$";
 
 /// What Envoy did with a deployment.
 pub(super) enum Taken {
@@ -37,7 +38,9 @@ pub(super) struct Process {
     /// Where requests go.
     pub(super) listener: SocketAddr,
     log: Receiver<String>,
+    /// The last deployment that was written, and the one that is in force.
     version: u64,
+    in_force: u64,
 }
 
 impl Process {
@@ -55,7 +58,11 @@ impl Process {
         // The shell outlives this process by no more than the end of its standard input, even when
         // a test is killed; Envoy ends with the shell.
         let mut child = Command::new("sh")
-            .args(["-c", r#""$@" <&- & pid=$!; trap 'kill $pid' TERM; read -r _; kill $pid; wait $pid"#, "sh"])
+            .args([
+                "-c",
+                r#""$@" <&- & pid=$!; trap 'kill $pid' TERM; read -r _; kill $pid; wait $pid"#,
+                "sh",
+            ])
             .arg(envoy)
             .args(["--concurrency", "1", "--use-dynamic-base-id", "--log-format", "%l %v"])
             .args(["-l", "error", "--component-log-level", "wasm:info,config:warning"])
@@ -69,7 +76,8 @@ impl Process {
             .spawn()?;
         let log = read_lines(child.stderr.take().context("no log")?);
         let unknown = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let mut process = Self { child, directory, wasm, admin: unknown, listener: unknown, log, version: 0 };
+        let mut process =
+            Self { child, directory, wasm, admin: unknown, listener: unknown, log, version: 0, in_force: 0 };
         process.wait_until_ready()?;
         Ok(process)
     }
@@ -88,9 +96,10 @@ impl Process {
         while Instant::now() < deadline {
             let (version, rejected) = self.extension_stats()?;
             if rejected > rejected_before {
-                return Ok(Taken::No(self.lines_until_quiet()));
+                return Ok(Taken::No(self.lines_until_rejected()));
             }
             if version == wanted {
+                self.in_force = self.version;
                 return Ok(Taken::Yes);
             }
             thread::sleep(Duration::from_millis(1));
@@ -100,7 +109,7 @@ impl Process {
 
     /// The name under which the deployment in force logs; no two deployments share one.
     pub(super) fn plugin(&self) -> String {
-        plugin_name(self.version)
+        plugin_name(self.in_force)
     }
 
     /// The next line of the log that comes within `patience`.
@@ -111,6 +120,19 @@ impl Process {
     /// Forgets what was logged so far.
     pub(super) fn skip_lines(&self) {
         self.log.try_iter().for_each(drop);
+    }
+
+    /// What was logged up to the line in which Envoy says that it refuses an update.
+    fn lines_until_rejected(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.next_line(Duration::from_secs(1)) {
+            let last = line.contains("update rejected");
+            lines.push(line);
+            if last {
+                break;
+            }
+        }
+        lines
     }
 
     fn lines_until_quiet(&self) -> Vec<String> {

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::http1::{parse_lines, split_head};
+use super::wire::Line;
 
-type Lines = Vec<(Vec<u8>, Vec<u8>)>;
+type Lines = Vec<Line>;
 
 /// A server on a port of its own; its threads end with the process.
 pub(super) struct Upstream {

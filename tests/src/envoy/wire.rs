@@ -9,18 +9,21 @@ use super::{http1, http2};
 /// How long Envoy may take to answer; it answers within a few milliseconds.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A header line: name and value.
+pub(super) type Line = (Vec<u8>, Vec<u8>);
+
 /// What a case asks, as bytes.
 pub(super) struct WireRequest<'a> {
     pub(super) method: &'a [u8],
     pub(super) target: &'a [u8],
-    pub(super) headers: &'a [(Vec<u8>, Vec<u8>)],
+    pub(super) headers: &'a [Line],
 }
 
 /// What came back. Header names are in lower case.
 #[derive(Clone, Debug)]
 pub(super) struct HttpAnswer {
     pub(super) status: u16,
-    pub(super) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) headers: Vec<Line>,
     pub(super) body: Vec<u8>,
 }
 
