@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use peergate_core::Warning;
+use peergate_core::limits::HostLimits;
 use peergate_core::load::LoadErrors;
-use peergate_core::{Document, LoadCode};
+use peergate_core::policy::document::PolicyDocument;
 use serde::Serialize;
 
 use crate::args::CheckArgs;
@@ -95,36 +97,20 @@ fn check(path: &Path, source: Option<&Named>, quiet: bool) -> Result<Report, Fai
         }
         list.push(Entry::from(remark));
     };
-    match input.load() {
-        Ok(gate) => {
-            let warnings: Vec<_> = gate
-                .warnings()
-                .iter()
-                .filter(|warning| kind == "deployment" || concerns_policy(warning.place.document, source))
-                .cloned()
-                .collect();
-            for remark in warning_remarks(&input, &warnings) {
+    match load(&input) {
+        Ok(loaded) => {
+            for remark in warning_remarks(&input, &loaded.warnings) {
                 note(remark, &mut report.warnings);
             }
-            report.policy = Some(gate.policy_name().to_owned());
-            report.sha256 = Some(hex(&gate.policy_sha256()));
             if !quiet {
-                let rules = gate.rule_names().count();
-                say(format_args!(
-                    "{}: ok, {kind}, policy {}, {rules} rules",
-                    report.file,
-                    gate.policy_name()
-                ));
+                let Loaded { policy, rules, .. } = &loaded;
+                say(format_args!("{}: ok, {kind}, policy {policy}, {rules} rules", report.file));
             }
+            report.policy = Some(loaded.policy);
+            report.sha256 = Some(hex(&loaded.sha256));
         }
         Err(errors) => {
-            let errors: LoadErrors = errors
-                .into_iter()
-                .filter(|error| {
-                    kind == "deployment" || source.is_some() || error.code != LoadCode::AttributeNotCarried
-                })
-                .collect();
-            report.ok = errors.is_empty();
+            report.ok = false;
             for remark in error_remarks(&input, &errors) {
                 note(remark, &mut report.errors);
             }
@@ -133,9 +119,32 @@ fn check(path: &Path, source: Option<&Named>, quiet: bool) -> Result<Report, Fai
     Ok(report)
 }
 
-/// Without `--for`, a policy is checked for itself.
-fn concerns_policy(document: Document, source: Option<&Named>) -> bool {
-    source.is_some() || document == Document::Policy
+/// What is told of documents that are good.
+struct Loaded {
+    policy: String,
+    sha256: [u8; 32],
+    rules: usize,
+    warnings: Vec<Warning>,
+}
+
+/// A policy without a source is checked for itself: which hosts can serve it is another question.
+fn load(input: &Input) -> Result<Loaded, LoadErrors> {
+    if let Input::Parts { policy, source: None } = input {
+        let (policy, warnings) = PolicyDocument::parse(&policy.text, HostLimits::NATIVE)?;
+        return Ok(Loaded {
+            policy: policy.name.into(),
+            sha256: policy.sha256,
+            rules: policy.rules.len(),
+            warnings,
+        });
+    }
+    let gate = input.load()?;
+    Ok(Loaded {
+        policy: gate.policy_name().to_owned(),
+        sha256: gate.policy_sha256(),
+        rules: gate.rule_names().count(),
+        warnings: gate.warnings().to_vec(),
+    })
 }
 
 impl From<Remark<'_>> for Entry {

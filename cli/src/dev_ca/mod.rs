@@ -68,7 +68,7 @@ pub struct Written {
     pub cert: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
-    /// The certificate and the intermediates above it, PEM; absent for a root.
+    /// The certificate and the intermediates above it, PEM; absent for an authority.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<PathBuf>,
 }
@@ -124,14 +124,8 @@ pub fn write(dir: &Path, plan: &Plan) -> Result<Vec<Written>, DevCaError> {
     let intermediate = root.intermediate("Peergate development intermediate")?;
     let mut folder = Folder::new(dir);
     folder.add("root", "root", "signs the intermediate", &[], root.certified(), None);
-    folder.add(
-        "intermediate",
-        "intermediate",
-        "signs servers and clients",
-        &[],
-        intermediate.certified(),
-        Some(""),
-    );
+    let certified = intermediate.certified();
+    folder.add("intermediate", "intermediate", "signs servers and clients", &[], certified, None);
     let leaves = plan.servers.iter().map(|leaf| ("server", leaf));
     for (kind, leaf) in leaves.chain(plan.clients.iter().map(|leaf| ("client", leaf))) {
         let certified = intermediate.leaf(&LeafPlan::new(leaf, kind == "server", plan.days))?;

@@ -198,6 +198,10 @@ const DETAILS: &[(Detail, &str)] = &[
     ),
     (Detail::NoClock, "Give the host a clock, or set \"validity\": \"ignore\" in the source."),
     (
+        Detail::OtherConnectionCertificate,
+        "Have the last proxy write its own element for the connection; where the listener only forwards the header, set \"bindConnection\": false.",
+    ),
+    (
         Detail::NoConnectionCertificate,
         "Require a client certificate on the listener, or set \"bindConnection\": false where it only forwards the header.",
     ),

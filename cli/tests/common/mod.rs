@@ -1,5 +1,6 @@
 //! Runs the built command in a folder of its own.
 #![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
 
 use std::ffi::OsStr;
 use std::fs;
