@@ -16,7 +16,7 @@ fn header() -> String {
     let header = format!(
         "By=spiffe://lab.test/ns/edge/sa/ingress;Hash={HASH};\
          Subject=\"CN=client-a,OU=Payments,O=XFCC Lab,C=US\";\
-         URI=spiffe://lab.test/ns/prod/sa/payments;DNS=payment.prod.svc"
+         URI=spiffe://lab.test/ns/prod/sa/payments;DNS=payments.prod.svc"
     );
     assert_eq!(header.len(), 223);
     header
@@ -84,7 +84,7 @@ fn by_header(c: &mut Criterion) {
     let long = header();
     let mut names = long.clone();
     while names.len() < 8 * 1024 {
-        names.push_str(";DNS=payment.prod.svc");
+        names.push_str(";DNS=payments.prod.svc");
     }
     let hops = vec![long.as_str(); 60 * 1024 / 224].join(",");
     for (name, header, allowed) in [("8 KiB of names", names, true), ("60 KiB of elements, refused", hops, false)] {
