@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::principal::{Atom, NameRole};
 use crate::dn::{AttributeType, NameText};
 use crate::load::LoadCode;
-use crate::spiffe::SpiffeId;
+use crate::spiffe::{SpiffeId, is_trust_domain};
 
 /// Why a text is refused: the code and the hint.
 pub(crate) type Fault = (LoadCode, &'static str);
@@ -67,12 +67,11 @@ pub(crate) fn trust_domain(text: &str) -> Result<Box<str>, Fault> {
     if has_spiffe_scheme(text) {
         return Err((LoadCode::BadTrustDomain, "write the name alone, without spiffe://"));
     }
-    let id = ["spiffe://", text].concat();
-    match SpiffeId::parse(id.as_bytes()) {
-        Ok(id) if id.path().is_empty() => Ok(text.into()),
-        Ok(_) => Err((LoadCode::BadTrustDomain, "write the trust domain alone, without a path")),
-        Err(_) => Err(plain(LoadCode::BadTrustDomain)),
+    if text.contains('/') {
+        return Err((LoadCode::BadTrustDomain, "write the trust domain alone, without a path"));
     }
+    is_trust_domain(text.as_bytes()).map_err(|_| plain(LoadCode::BadTrustDomain))?;
+    Ok(text.into())
 }
 
 /// `san`: `TYPE:value`.
@@ -201,41 +200,25 @@ pub(crate) fn name(role: NameRole, text: &str) -> Result<Atom, Fault> {
     Ok(Atom::Name(role, canonical.into()))
 }
 
-/// The names under which attributes are written.
-const ATTRIBUTE_NAMES: [&str; 10] =
-    ["cn", "ou", "o", "c", "l", "st", "dc", "uid", "serialNumber", "emailAddress"];
-
 /// A key of a `subject` or `issuer` object: the attribute's dotted OID.
 pub(crate) fn attribute(key: &str) -> Result<Box<str>, Fault> {
     if key.starts_with(|c: char| c.is_ascii_digit()) {
         let oid = oid(key)?;
-        let has_name =
-            ATTRIBUTE_NAMES.iter().any(|name| AttributeType::parse(name).is_some_and(|ty| ty.oid() == &*oid));
-        return if has_name { Err(plain(LoadCode::OidHasName)) } else { Ok(oid) };
+        return if AttributeType::policy_name(&oid).is_some() {
+            Err(plain(LoadCode::OidHasName))
+        } else {
+            Ok(oid)
+        };
     }
-    let known = ATTRIBUTE_NAMES.contains(&key).then(|| AttributeType::parse(key)).flatten();
-    known.map(|ty| ty.oid().into()).ok_or((
+    AttributeType::parse(key).map(|ty| ty.oid().into()).ok_or((
         LoadCode::UnknownKey,
         "attributes are cn, ou, o, c, l, st, dc, uid, serialNumber, emailAddress, in this spelling, or an OID",
     ))
 }
 
-/// A dotted OID: at least two numbers without leading zeros, the first two within X.660's bounds.
+/// A dotted OID.
 pub(crate) fn oid(text: &str) -> Result<Box<str>, Fault> {
-    let is_number = |arc: &str| {
-        !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'))
-    };
-    let mut arcs = text.split('.');
-    let (first, second) = (arcs.next().unwrap_or_default(), arcs.next().unwrap_or_default());
-    let is_root = match first {
-        "0" | "1" => second.parse::<u8>().is_ok_and(|second| second < 40),
-        "2" => true,
-        _ => false,
-    };
-    if is_root && is_number(second) && arcs.all(is_number) {
-        return Ok(text.into());
-    }
-    Err(plain(LoadCode::BadOid))
+    AttributeType::from_oid(text).map(|ty| ty.oid().into()).ok_or(plain(LoadCode::BadOid))
 }
 
 /// `serial`: "0x" and hexadecimal digits; colons may stand between digits.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::read;
 use crate::json::Text;
 use crate::limits::HostLimits;
-use crate::load::{Document, LoadCode, LoadError, LoadErrors, Place, Warning};
+use crate::load::{Document, LoadErrors, Place, Warning};
 use crate::policy::principal::Atom;
 use crate::reader::{Cursor, Reader};
 use crate::reason::codes;
@@ -149,15 +149,5 @@ impl SourceDocument {
     /// Reads a source within a document.
     pub(crate) fn read<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Self> {
         read::source(reader, at)
-    }
-
-    /// For hosts that cannot see whether the connection's certificate was verified: what is missing
-    /// in this source, if it reads the connection and relies on that.
-    #[must_use]
-    pub fn verified_by_missing(&self) -> Option<LoadError> {
-        let is_missing =
-            self.preset == Preset::Connection && self.require_verified && !self.verified_by_listener;
-        let code = LoadCode::VerifiedByRequired;
-        is_missing.then(|| LoadError { code, place: self.place.clone(), hint: code.hint() })
     }
 }
