@@ -139,6 +139,11 @@ export class Gate {
     this.#loaded = undefined;
   }
 
+  /** When core looks at the connection; for tests. @internal */
+  get connectionUse(): Wanted['connection'] {
+    return this.#current().connection;
+  }
+
   /** Whether callers are named in header lines, which whoever connects could write. @internal */
   get trustsHeaders(): boolean {
     return this.#loaded !== undefined && this.#use((handle) => handle.trustsHeaders());

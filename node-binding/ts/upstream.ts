@@ -13,37 +13,36 @@ export function forward(request: IncomingMessage, upstream: Upstream): void {
   if (remove.length === 0 && set === undefined) {
     return;
   }
-  const gone = new Set(remove.map((name) => name.toLowerCase()));
-  const raw = request.rawHeaders;
-  if (gone.size > 0) {
-    const kept: string[] = [];
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      if (!gone.has(raw[i]!.toLowerCase())) {
-        kept.push(raw[i]!, raw[i + 1]!);
-      }
-    }
-    // In place: Node makes `headers` and `headersDistinct` of this array when they are first asked for.
-    raw.length = 0;
-    for (const part of kept) {
-      raw.push(part);
-    }
-  }
-  if (set !== undefined) {
-    raw.push(set[0], set[1]);
-  }
+  // Asked for first: Node makes both of `rawHeaders` when they are first asked for, and counts on
+  // as many lines as the parser had.
   const { headers } = request;
-  const distinct: NodeJS.Dict<string[]> | undefined = request.headersDistinct;
-  for (const name of gone) {
-    delete headers[name];
-    if (distinct !== undefined) {
+  const distinct: NodeJS.Dict<string[]> = request.headersDistinct ?? {};
+  if (remove.length > 0) {
+    const gone = new Set(remove.map((name) => name.toLowerCase()));
+    for (const name of gone) {
+      delete headers[name];
       delete distinct[name];
     }
+    removeLines(request.rawHeaders, gone);
   }
   if (set !== undefined) {
-    const name = set[0].toLowerCase();
-    headers[name] = set[1];
-    if (distinct !== undefined) {
-      distinct[name] = [set[1]];
+    const [name, value] = set;
+    headers[name] = value;
+    distinct[name] = [value];
+    request.rawHeaders.push(name, value);
+  }
+}
+
+/** In place, since whoever has seen the array has this one. */
+function removeLines(raw: string[], gone: ReadonlySet<string>): void {
+  let kept = 0;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!;
+    if (!gone.has(name.toLowerCase())) {
+      raw[kept] = name;
+      raw[kept + 1] = raw[i + 1]!;
+      kept += 2;
     }
   }
+  raw.length = kept;
 }
