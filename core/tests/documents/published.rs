@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use peergate_core::{LoadCode, WarningCode};
+use peergate_core::{Detail, LoadCode, Reason, WarningCode};
 
 /// Set to rewrite the tables instead of checking them.
 const BLESS: &str = "PEERGATE_BLESS";
@@ -12,6 +12,8 @@ const BLESS: &str = "PEERGATE_BLESS";
 fn the_published_tables_are_the_tables_of_the_code() {
     let errors = LoadCode::ALL.iter().map(|code| (code.code(), code.message(), code.hint()));
     let warnings = WarningCode::ALL.iter().map(|code| (code.code(), code.message(), code.hint()));
+    check("## Reasons", &meanings(Reason::ALL.iter().map(|code| (code.code(), code.about()))));
+    check("## Details", &meanings(Detail::ALL.iter().map(|code| (code.code(), code.about()))));
     check("## Load errors", &table(errors));
     check("## Warnings", &table(warnings));
 }
@@ -34,6 +36,14 @@ fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> String 
     let mut out = String::from("| code | what it means | what to do |\n|---|---|---|\n");
     for (code, message, hint) in rows {
         writeln!(out, "| `{code}` | {} | {} |", escape(message), escape(hint)).unwrap();
+    }
+    out
+}
+
+fn meanings<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut out = String::from("| code | what it means |\n|---|---|\n");
+    for (code, about) in rows {
+        writeln!(out, "| `{code}` | {} |", about.trim().replace('|', "\\|")).unwrap();
     }
     out
 }
