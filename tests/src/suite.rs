@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::wasm::Wasm;
 use crate::wasm_host::{Filter, module_path};
-use crate::{Answer, Envoy, Implementation, native};
+use crate::{Answer, Envoy, Implementation, Node, native};
 
 type Start = fn() -> Result<Box<dyn Implementation>>;
 
@@ -19,6 +19,7 @@ type Start = fn() -> Result<Box<dyn Implementation>>;
 const IMPLEMENTATIONS: &[(&str, Start)] = &[
     ("core", || Ok(Box::new(native::Native))),
     ("filter", || Ok(Box::new(Wasm::new(Arc::new(Filter::release()?))))),
+    ("node", || Ok(Box::new(Node::start()?))),
     ("envoy", || Ok(Box::new(Envoy::start(&module_path()?)?))),
 ];
 
