@@ -32,6 +32,7 @@ test: lint core-bare unit conformance node-test ## Everything that CI runs
 
 lint: tools ## Formatting, clippy and documentation
 	$(CARGO) fmt --all --check
+	python3 -B tests/tools/make-fixtures.py --check
 	$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps -p peergate-core -p peergate-cli --lib
 

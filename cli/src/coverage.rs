@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peergate_core::Gate;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::explain::Explainer;
 use crate::fixture::{RequestSpec, Texts, load_gate};
@@ -81,21 +81,19 @@ impl Seen {
     /// Asks, with the source of the case, one policy a group whose only rule is about that group:
     /// whether its `from` holds says whether the caller is in the group.
     fn probe_groups(&mut self, documents: &Texts, request: &RequestSpec, now: i64) {
-        let probes = match self.probes.take() {
-            Some((of, probes)) if of == *documents => probes,
-            _ => self
-                .groups
-                .iter()
-                .filter(|group| !self.reached_groups.contains(*group))
-                .filter_map(|group| Some((group.clone(), probe(documents, group)?)))
-                .collect(),
+        let (of, probes) = match self.probes.take() {
+            Some((of, probes)) if of == *documents => (of, probes),
+            _ => {
+                let wanted = self.groups.iter().filter(|group| !self.reached_groups.contains(*group));
+                (documents.clone(), probes(documents, wanted))
+            }
         };
         for (group, gate) in &probes {
             if rules_of(gate, request, now).any(|rule| rule.from) {
                 self.reached_groups.insert(group.clone());
             }
         }
-        self.probes = Some((documents.clone(), probes));
+        self.probes = Some((of, probes));
     }
 }
 
@@ -111,29 +109,37 @@ fn rules_of(
     watcher.rules.into_iter()
 }
 
-/// A gate whose policy denies exactly the members of one group (a deny rule is the wider reading).
-/// `None` when the source cannot carry what the group asks for: then nobody is in it.
-fn probe(documents: &Texts, group: &str) -> Option<Gate> {
-    let policy = policy_of(documents)?;
-    let members = policy.get("groups")?.get(group)?;
-    let mut probe = Map::new();
-    for key in ["trustDomains", "request"] {
-        if let Some(value) = policy.get(key) {
-            probe.insert(key.into(), value.clone());
-        }
-    }
-    probe.insert("version".into(), json!(1));
-    probe.insert("groups".into(), Value::Object(Map::from_iter([(group.to_owned(), members.clone())])));
-    probe.insert("deny".into(), json!([{"name": "probe", "from": [format!("@{group}")]}]));
-    probe.insert("allow".into(), json!([]));
+/// For each group a gate whose policy denies exactly its members (a deny rule is the wider reading).
+/// A group for which the source cannot carry what it asks has none: then nobody is in it.
+fn probes<'a>(documents: &Texts, groups: impl Iterator<Item = &'a String>) -> Vec<(String, Gate)> {
+    let Some(policy) = policy_of(documents) else { return Vec::new() };
     let source = match documents {
         Texts::Parts { source, .. } => source.clone(),
-        Texts::Deployment { text, .. } => {
-            let deployment: Value = serde_json::from_str(text).ok()?;
-            deployment.get("source").map(Value::to_string)
-        }
+        Texts::Deployment { text, .. } => serde_json::from_str::<Value>(text)
+            .ok()
+            .and_then(|deployment| deployment.get("source").map(Value::to_string)),
     };
-    load_gate(&Texts::Parts { policy: Value::Object(probe).to_string(), source }).ok()
+    groups
+        .filter_map(|group| {
+            let policy = probe_policy(&policy, group)?.to_string();
+            Some((group.clone(), load_gate(&Texts::Parts { policy, source: source.clone() }).ok()?))
+        })
+        .collect()
+}
+
+fn probe_policy(policy: &Value, group: &str) -> Option<Value> {
+    let members = policy.get("groups")?.get(group)?;
+    let mut probe = json!({
+        "version": 1,
+        "groups": {group: members},
+        "deny": [{"name": "probe", "from": [format!("@{group}")]}],
+        "allow": []
+    });
+    let fields = probe.as_object_mut()?;
+    for key in ["trustDomains", "request"] {
+        fields.extend(policy.get(key).map(|value| (key.to_owned(), value.clone())));
+    }
+    Some(probe)
 }
 
 fn group_names(documents: &Texts) -> Vec<String> {

@@ -24,7 +24,7 @@ fn a_good_policy_is_good_without_a_source() {
     folder.file("issuer.json", NEEDS_ISSUER);
     let run = folder.run(&["check", "p.json", "issuer.json"]).ended(0);
     assert_eq!(run.stdout, "");
-    assert_eq!(run.stderr.lines().next(), Some("p.json: ok, policy, policy orders-api, 3 rules"));
+    assert_eq!(run.stderr.lines().next(), Some("p.json: ok, policy orders-api, 3 rules"));
     assert!(run.stderr.contains("issuer.json: ok"), "{run:?}");
 }
 
@@ -66,7 +66,7 @@ fn the_policy_of_a_deployment_is_found_beside_it() {
     folder.file("conf/gate.json", DEPLOYMENT);
     folder.file("conf/policies/orders.json", POLICY);
     let run = folder.run(&["check", "conf/gate.json"]).ended(0);
-    assert_eq!(run.stderr, "conf/gate.json: ok, deployment, policy orders-api, 3 rules\n");
+    assert_eq!(run.stderr, "conf/gate.json: ok, deployment of policy orders-api, 3 rules\n");
 
     folder.file("conf/policies/orders.json", &POLICY.replace("\"version\": 1", "\"version\": 9"));
     let run = folder.run(&["check", "conf/gate.json"]).ended(1);

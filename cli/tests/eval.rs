@@ -150,7 +150,7 @@ fn an_explanation_goes_to_stderr_beside_the_decision() {
     for part in [
         "request   PUT /v1/orders/7\n",
         "source    envoy, header x-forwarded-client-cert (1 line)\n",
-        "element   1 of 1 is the caller's\n",
+        "element   1 of 1, from the left, is the caller's\n",
         "uri      spiffe://prod.example/ns/pay/sa/api (from header)\n",
         "caller    spiffe://prod.example/ns/pay/sa/api (by its spiffe name), verified\n",
         "deny  no-admin: does not match: from, paths\n",

@@ -22,6 +22,14 @@ pub trait Implementation: Send {
         None
     }
 
+    /// Whether it takes documents only as one deployment, into which the suite then puts a policy and
+    /// a source that stand by themselves ([`Texts::as_deployment`]).
+    ///
+    /// [`Texts::as_deployment`]: peergate_cli::fixture::Texts::as_deployment
+    fn takes_deployments_only(&self) -> bool {
+        false
+    }
+
     /// Decides one case.
     ///
     /// # Errors

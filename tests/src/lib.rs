@@ -7,6 +7,7 @@
 pub mod envoy;
 pub mod implementation;
 pub mod native;
+pub mod node;
 pub mod record;
 pub mod suite;
 pub mod wasm;
@@ -14,3 +15,4 @@ pub mod wasm_host;
 
 pub use envoy::Envoy;
 pub use implementation::{Answer, Implementation};
+pub use node::Node;

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use peergate_cli::fixture::{self, Case, Outcome, RefusedCase};
+use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, Texts};
 
 use crate::{Answer, Implementation};
 
@@ -34,9 +34,25 @@ pub fn outcome(case: &Case) -> Outcome {
 /// that the comparison can say that they were taken.
 #[must_use]
 pub fn refusal(case: &RefusedCase) -> Outcome {
-    match fixture::load_gate(&case.documents) {
+    loaded(&case.documents)
+}
+
+/// The same for documents that are put into one deployment.
+#[must_use]
+pub fn refusal_as_deployment(case: &RefusedCase) -> Outcome {
+    loaded(&Texts::Deployment { text: case.documents.as_deployment(), policy: None })
+}
+
+/// What stands for an answer when documents were taken that should have been refused.
+#[must_use]
+pub fn taken() -> Outcome {
+    Outcome::Decided { decision: "the documents were taken".into(), upstream: None }
+}
+
+fn loaded(documents: &Texts) -> Outcome {
+    match fixture::load_gate(documents) {
         Err(errors) => Outcome::refused(&errors),
-        Ok(_) => Outcome::Decided { decision: "the documents were taken".into(), upstream: None },
+        Ok(_) => taken(),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::wasm::Wasm;
 use crate::wasm_host::{Filter, module_path};
-use crate::{Answer, Envoy, Implementation, native};
+use crate::{Answer, Envoy, Implementation, Node, native};
 
 type Start = fn() -> Result<Box<dyn Implementation>>;
 
@@ -19,8 +19,13 @@ type Start = fn() -> Result<Box<dyn Implementation>>;
 const IMPLEMENTATIONS: &[(&str, Start)] = &[
     ("core", || Ok(Box::new(native::Native))),
     ("filter", || Ok(Box::new(Wasm::new(Arc::new(Filter::release()?))))),
+    ("node", || Ok(Box::new(Node::start()?))),
     ("envoy", || Ok(Box::new(Envoy::start(&module_path()?)?))),
 ];
+
+/// Why a document of its own cannot be given to an implementation that takes deployments. What core
+/// says to the deployment that it becomes is compared all the same.
+const NOT_IN_A_DEPLOYMENT: &str = "core answers differently when the document stands in a deployment";
 
 /// One implementation: started when first asked, asked by one test at a time.
 pub struct Slot {
@@ -131,15 +136,22 @@ impl Slot {
             Question::Refused(case) => implementation.refuse(case),
         };
         let identity_bytes = implementation.identity_bytes();
+        let deployments_only = implementation.takes_deployments_only();
         drop(running);
         match answer.map_err(|error| format!("{error:#}"))? {
             Answer::NotExpressible(rule) => {
-                let mut tally = lock(&self.tally);
-                let count = tally.not_expressible.entry(rule).or_default();
-                *count = count.saturating_add(1);
+                self.tally_not_expressible(rule);
                 Ok(())
             }
             Answer::Outcome(outcome) => {
+                if let Question::Refused(case) = question
+                    && deployments_only
+                    && native::refusal_as_deployment(case) != native::refusal(case)
+                {
+                    self.tally_not_expressible(NOT_IN_A_DEPLOYMENT);
+                    return same(&native::refusal_as_deployment(case), &outcome, identity_bytes)
+                        .map_or(Ok(()), Err);
+                }
                 let mut tally = lock(&self.tally);
                 tally.answered = tally.answered.saturating_add(1);
                 if matches!(question, Question::Refused(_)) {
@@ -149,6 +161,12 @@ impl Slot {
                 judge(question, &outcome, identity_bytes)
             }
         }
+    }
+
+    fn tally_not_expressible(&self, rule: &'static str) {
+        let mut tally = lock(&self.tally);
+        let count = tally.not_expressible.entry(rule).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// What it was asked, for people.
@@ -184,12 +202,15 @@ fn judge(question: &Question<'_>, outcome: &Outcome, identity_bytes: Option<usiz
         Question::Refused(case) => (fixture::compare_error(&case.expect, outcome), native::refusal(case)),
     };
     let mut faults: Vec<String> = mismatches.iter().map(Mismatch::to_string).collect();
-    let (mut core, got) = (core.to_value(), outcome.to_value());
-    cut_identity(&mut core, identity_bytes);
-    if core != got {
-        faults.push(format!("differs from core:\n  core {core}\n  here {got}"));
-    }
+    faults.extend(same(&core, outcome, identity_bytes));
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
+}
+
+/// How an answer differs from core's whole answer, if it does.
+fn same(core: &Outcome, outcome: &Outcome, identity_bytes: Option<usize>) -> Option<String> {
+    let (mut core, here) = (core.to_value(), outcome.to_value());
+    cut_identity(&mut core, identity_bytes);
+    (core != here).then(|| format!("differs from core:\n  core {core}\n  here {here}"))
 }
 
 /// Cuts an identity as an implementation cuts it.

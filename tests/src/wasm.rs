@@ -60,6 +60,10 @@ impl Implementation for Wasm {
         Some(256)
     }
 
+    fn takes_deployments_only(&self) -> bool {
+        true
+    }
+
     fn decide(&mut self, case: &Case) -> Result<Answer> {
         let connection = case.request.connection.as_ref();
         if connection.is_some_and(|peer| peer.certificate_pem.is_some() && !peer.verified) {
@@ -84,8 +88,7 @@ impl Implementation for Wasm {
         running.vm.end(configured.root)?;
         self.running = Some(running);
         if configured.accepted {
-            let decision = "the configuration was taken".into();
-            return Ok(Answer::Outcome(Outcome::Decided { decision, upstream: None }));
+            return Ok(Answer::Outcome(native::taken()));
         }
         let lines: Vec<String> = configured.logs.iter().map(|line| line.text()).collect();
         let outcome = record::refusal(lines.iter().map(String::as_str));

@@ -514,7 +514,7 @@ fn a_long_identity_is_cut_in_the_log_only() {
 // === cost ===
 
 #[test]
-fn the_hot_path_makes_three_calls() {
+fn the_hot_path_makes_few_calls() {
     let mut with = deployment();
     with["log"] = json!("denied");
     let mut setup = Setup::with(&with);
@@ -544,9 +544,14 @@ fn the_hot_path_makes_three_calls() {
 
 #[test]
 fn a_request_is_cheap_and_the_worst_is_bounded() {
-    let mut setup = Setup::with(&deployment());
+    let mut quiet = deployment();
+    quiet["log"] = json!("denied");
+    let mut setup = Setup::with(&quiet);
     setup.vm.request(setup.root, &ok_request()).unwrap();
     let usual = setup.vm.request(setup.root, &ok_request()).unwrap().fuel;
+    let mut setup = Setup::with(&deployment());
+    setup.vm.request(setup.root, &ok_request()).unwrap();
+    let logged = setup.vm.request(setup.root, &ok_request()).unwrap().fuel;
     let worst = [
         format!("{XFCC},").repeat(64 * 1024 / XFCC.len()).into_bytes(),
         format!("{XFCC}{}", ";DNS=a".repeat(10_000)).into_bytes(),
@@ -567,10 +572,12 @@ fn a_request_is_cheap_and_the_worst_is_bounded() {
         .request(setup.root, &Exchange::new(b"GET", long.as_bytes(), &ok_request().headers[4..]))
         .unwrap()
         .fuel;
-    println!("fuel: usual {usual}, worst header {worst}, long path {path}");
-    assert!(usual < 40_000, "{usual}");
-    assert!(worst < 5_000_000, "{worst}");
-    assert!(path < 2_000_000, "{path}");
+    println!("fuel: usual {usual}, logged {logged}, worst header {worst}, long path {path}");
+    // A unit is about one instruction, the same on every machine.
+    assert!(usual < 50_000, "{usual}");
+    assert!(logged < 80_000, "{logged}");
+    assert!(worst < 8_000_000, "{worst}");
+    assert!(path < 400_000, "{path}");
 }
 
 #[test]

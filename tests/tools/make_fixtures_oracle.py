@@ -144,6 +144,8 @@ def unique(pairs):
 def parse_json(data):
     if data[:1] != b"[":
         raise malformed("unexpected_format")
+    if any(byte < 0x20 for byte in data):
+        raise malformed("control_byte")
     try:
         value = json.loads(data.decode(), object_pairs_hook=unique)
     except Twice:
@@ -214,6 +216,10 @@ def parse_name(text):
         if not kind or text[kind.end() : kind.end() + 1] != "=":
             raise malformed("bad_name")
         raw, at = read_value(text, kind.end() + 1)
+        try:
+            decode_value(raw)
+        except UnicodeDecodeError:
+            raise malformed("bad_name") from None
         out.append((kind.group().lower(), raw))
         if at == len(text):
             break
@@ -255,21 +261,27 @@ def check_elements(elements, source, policy):
         raise malformed("too_many_sans")
     if text and source.get("keyOrder") != "any" and not all(map(in_order, elements)):
         raise malformed("key_order")
-    # What the policy needs, it needs of the caller, who is known here only where he is alone.
-    needed = ["hash"] + (sorted(policy["needs"]) if text and len(elements) == 1 else [])
-    if any(not values(element, key) for element in elements for key in needed):
+    if not all(values(element, "hash") for element in elements):
+        raise malformed("missing_field")
+    # What the policy needs, it needs of the caller, where the walk finds one.
+    try:
+        called = caller(elements, source)
+    except Refused:
+        called = None
+    if called and text and not all(values(called, key) for key in policy["needs"]):
         raise malformed("missing_field")
     if any(not re.fullmatch("[0-9A-Fa-f]{64}", values(element, "hash")[0]) for element in elements):
         raise malformed("bad_hash")
-    if any(not re.fullmatch(r"[A-Za-z0-9._*-]*", name) for element in elements for name in values(element, "dns")):
+    if any(not re.fullmatch(r"[A-Za-z0-9._*-]+", name) for element in elements for name in values(element, "dns")):
         raise malformed("bad_dns_name")
     for element in elements:
         for subject in values(element, "subject"):
             parse_name(subject)
 
 
-def caller(elements, trusted):
+def caller(elements, source):
     """The walk from the right."""
+    trusted = set(source["trustedProxies"]) if "trustedProxies" in source else None
     if trusted is None:
         if len(elements) != 1:
             raise Refused("unexpected_element")
@@ -300,7 +312,7 @@ def authenticate(uris, dns, subject):
     if dns:
         return dns[0], "dns"
     common = [raw for kind, raw in parse_name(subject) if kind == "cn"]
-    return (decode_value(common[0]), "cn") if len(common) == 1 else (None, None)
+    return (decode_value(common[0]), "cn") if len(common) == 1 and common[0] else (None, None)
 
 
 def rule(policy, uris, dns):
@@ -334,8 +346,7 @@ def decide(data, source, policy, peer=None):
         if not elements:
             return expectation("no_certificate", None, None, nobody, None, None)
         check_elements(elements, source, policy)
-        trusted = set(source["trustedProxies"]) if "trustedProxies" in source else None
-        element = caller(elements, trusted)
+        element = caller(elements, source)
         if peer and values(elements[-1], "hash")[0].lower() != peer:
             raise Refused("hash_mismatch", "other_connection_certificate")
         digest, verified = values(element, "hash")[0].lower(), True

@@ -104,7 +104,9 @@ fn check(path: &Path, source: Option<&Named>, quiet: bool) -> Result<Report, Fai
             }
             if !quiet {
                 let Loaded { policy, rules, .. } = &loaded;
-                say(format_args!("{}: ok, {kind}, policy {policy}, {rules} rules", report.file));
+                let of = if kind == "deployment" { "deployment of " } else { "" };
+                let s = if *rules == 1 { "" } else { "s" };
+                say(format_args!("{}: ok, {of}policy {policy}, {rules} rule{s}", report.file));
             }
             report.policy = Some(loaded.policy);
             report.sha256 = Some(hex(&loaded.sha256));

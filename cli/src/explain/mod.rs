@@ -113,7 +113,7 @@ impl Explainer {
     fn credential(&self, decision: &Decision<'_, '_>, out: &mut Lines) {
         if let Some((elements, caller)) = self.element {
             let caller = caller.saturating_add(1);
-            out.line("element", &format!("{caller} of {elements} is the caller's"));
+            out.line("element", &format!("{caller} of {elements}, from the left, is the caller's"));
         }
         let mut label = "read";
         for Field { name, value, origin } in &self.fields {
@@ -245,7 +245,7 @@ mod tests {
         let text = explainer.text("envoy", b"GET", b"/\x1b[0m", &decision(Reason::NoRule, None));
         for part in [
             "request   GET /\\u{1b}[0m\n",
-            "element   2 of 2 is the caller's\n",
+            "element   2 of 2, from the left, is the caller's\n",
             "read      uri      spiffe://a/b\\u{7} (from header)\n",
             "rules     allow near: does not match: methods\n",
             "          allow far: does not match: from, methods\n",

@@ -356,7 +356,9 @@ impl<'a> Rules<'_, 'a> {
             let Some(text) = reader.string(&at) else { continue };
             match Pattern::parse(&text, &rules) {
                 Ok(pattern) => patterns.push(pattern),
-                Err(error) => reader.refuse_with(&at, LoadCode::BadPath, path_hint(&text, error.offset)),
+                Err(error) => {
+                    reader.refuse_with(&at, LoadCode::BadPath, path_hint(&text, &rules, error.offset))
+                }
             }
         }
         patterns
@@ -411,7 +413,8 @@ fn methods<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Vec<Box<str>> {
 }
 
 /// What is likely meant where a pattern breaks.
-fn path_hint(text: &str, offset: usize) -> &'static str {
+fn path_hint(text: &str, rules: &TargetRules, offset: usize) -> &'static str {
+    let allows_semicolon = matches!(rules, TargetRules::Strict { allow_semicolon: true, .. });
     let rest = text.get(offset..).unwrap_or_default();
     if text == "*" {
         "for every path write \"/*\", or leave paths out; the target * matches only rules without paths"
@@ -425,14 +428,14 @@ fn path_hint(text: &str, offset: usize) -> &'static str {
         "leave dot segments out: a request with one is refused"
     } else if text.contains('?') {
         "write the path alone: the query is not compared"
-    } else if rest.starts_with('%') {
-        "the escape is not valid, or is one that a request is refused for"
-    } else if rest.starts_with(';') {
+    } else if text.contains(';') && !allows_semicolon {
         "a request with ; is refused, unless \"request\": {\"allowSemicolon\": true}"
-    } else if text.contains('*') {
+    } else if rest.contains('*') && !text.contains('%') {
         "* stands only for the whole last segment; for one segment write {name}"
-    } else if text.contains(['{', '}']) {
+    } else if rest.contains(['{', '}']) && !text.contains('%') {
         "{name} stands for one whole segment"
+    } else if text.contains('%') {
+        "an escape is broken, or stands for something that requests are refused for"
     } else {
         LoadCode::BadPath.hint()
     }

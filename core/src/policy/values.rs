@@ -92,13 +92,17 @@ pub(crate) fn san(text: &str) -> Result<Atom, Fault> {
 
 /// What to say of a name whose type is missing or unknown: the likely one.
 fn san_without_type(text: &str) -> Fault {
+    let kind = text.split_once(':').map(|(kind, _)| kind);
+    if kind.is_some_and(|kind| ["URI", "DNS", "IP", "email"].iter().any(|ty| ty.eq_ignore_ascii_case(kind))) {
+        return plain(LoadCode::UnknownSanType);
+    }
     let hint = if has_spiffe_scheme(text) {
         "write \"URI:spiffe://…\", or use the key spiffe"
     } else if text.parse::<IpAddr>().is_ok() {
         "write \"IP:…\""
     } else if text.contains("://") || text.starts_with("urn:") {
         "write \"URI:…\""
-    } else if let Some((kind, _)) = text.split_once(':') {
+    } else if let Some(kind) = kind {
         return if kind.is_empty() || kind.contains('.') {
             plain(LoadCode::SanWithoutType)
         } else {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use peergate_core::LoadCode;
+use peergate_core::limits::HostLimits;
+use peergate_core::{Documents, Gate, LoadCode};
 
 use super::corpus::{self, Kind};
 
@@ -35,14 +36,14 @@ fn a_single_fault_is_reported_once() {
             wrong.push(format!("{}: {codes:?}", entry.about));
         }
     }
-    // Two faults each, by nature: a group that nests, and rules that refer to what was refused.
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_code_is_in_the_corpus() {
-    // These are tested elsewhere: the first four by limits.rs and places.rs, since their documents
-    // are large or no text; the others need a second document, and the last two a gate.
+    // These are tested elsewhere: the first four in limits.rs and places.rs, since their documents
+    // are large or no text; the fifth in places.rs, since it needs a second document; the last two
+    // below, since only a gate knows the host.
     let elsewhere = [
         LoadCode::DocumentTooLarge,
         LoadCode::InvalidUtf8,
@@ -58,6 +59,29 @@ fn every_code_is_in_the_corpus() {
         .filter(|code| !elsewhere.contains(code) && !seen.contains(code.code()))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn what_only_a_gate_refuses() {
+    let gate = |policy: &str, source: &str, limits| {
+        let documents = Documents::Parts { policy: policy.as_bytes(), source: Some(source.as_bytes()) };
+        match Gate::load(documents, limits) {
+            Ok(_) => None,
+            Err(errors) => Some((errors[0].code, errors[0].place.full_pointer())),
+        }
+    };
+    let issuer = corpus::with_principal(r#"{"san":"DNS:a","issuer":["CN=ca"]}"#);
+    let expected = (LoadCode::AttributeNotCarried, "/policy/allow/0/from/0/issuer/0".to_owned());
+    assert_eq!(gate(&issuer, r#"{"preset":"envoy"}"#, HostLimits::NATIVE), Some(expected));
+
+    let connection = r#"{"preset":"connection"}"#;
+    let expected = (LoadCode::VerifiedByRequired, "/source".to_owned());
+    assert_eq!(gate(corpus::LEAST_POLICY, connection, HostLimits::FILTER), Some(expected));
+    assert_eq!(gate(corpus::LEAST_POLICY, connection, HostLimits::NATIVE), None);
+    for way_out in [r#","verifiedBy":"listener"}"#, r#","requireVerified":false}"#] {
+        let source = connection.replace('}', way_out);
+        assert_eq!(gate(corpus::LEAST_POLICY, &source, HostLimits::FILTER), None, "{source}");
+    }
 }
 
 #[test]

@@ -157,6 +157,10 @@ impl Implementation for Envoy {
         Some(256)
     }
 
+    fn takes_deployments_only(&self) -> bool {
+        true
+    }
+
     fn decide(&mut self, case: &Case) -> Result<Answer> {
         if case.request.connection.is_some() {
             return Ok(Answer::NotExpressible(CONNECTION));

@@ -1,6 +1,7 @@
 //! What the proxy has for the filter, and what it saw the filter do.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use wasmtime::StoreLimits;
 
@@ -55,7 +56,7 @@ pub enum Fault {
 }
 
 /// A line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LogLine {
     /// 0 trace to 5 critical; 2 is info.
     pub level: u32,
@@ -86,7 +87,7 @@ pub struct Metric {
 }
 
 /// A local answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The status.
     pub status: u32,
@@ -136,5 +137,21 @@ impl LogLine {
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
+
+impl fmt::Debug for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:\"{}\"", self.level, self.text.escape_ascii())
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.status, self.details.escape_ascii())?;
+        for (name, value) in &self.headers {
+            write!(f, " {}: {};", name.escape_ascii(), value.escape_ascii())?;
+        }
+        write!(f, " {}", self.body.escape_ascii())
     }
 }

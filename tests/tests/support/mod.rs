@@ -39,6 +39,14 @@ pub(crate) fn lines(lines: &[(&[u8], &[u8])]) -> Vec<(Vec<u8>, Vec<u8>)> {
     lines.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
 }
 
+/// The beginning of header lines, for messages.
+fn shown(lines: &[(Vec<u8>, Vec<u8>)]) -> String {
+    let line =
+        |(name, value): &(Vec<u8>, Vec<u8>)| format!("{}: {}", name.escape_ascii(), value.escape_ascii());
+    let text = lines.iter().map(line).collect::<Vec<_>>().join(" | ");
+    text.chars().take(400).collect()
+}
+
 /// A new VM of the one compiled filter.
 pub(crate) fn vm(limits: Limits) -> Vm {
     static FILTER: OnceLock<Filter> = OnceLock::new();
@@ -87,12 +95,12 @@ impl Setup {
         let observed = self.vm.request(self.root, &Exchange::new(method, target, lines)).unwrap();
         let response = self.gate.response(&expected);
         let status = observed.answered().unwrap().map(|reply| reply.status);
-        assert_eq!(status, response.map(|response| u32::from(response.status)), "{lines:?}");
+        assert_eq!(status, response.map(|response| u32::from(response.status)), "{}", shown(lines));
         let mut core: Value = serde_json::from_str(&expected.to_json()).unwrap();
         if let Some(Value::String(identity)) = core.get_mut("identity") {
             identity.truncate(identity.floor_char_boundary(256));
         }
-        assert_eq!(without_host_fields(&record(&observed)), core, "{lines:?}");
+        assert_eq!(without_host_fields(&record(&observed)), core, "{}", shown(lines));
         observed
     }
 }
