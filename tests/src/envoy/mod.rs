@@ -6,7 +6,8 @@
 
 mod http1;
 mod http2;
-mod process;
+mod plaintext;
+mod server;
 mod upstream;
 mod wire;
 
@@ -18,8 +19,8 @@ use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, RequestSpec, Texts
 use peergate_core::Gate;
 use serde_json::{Map, Value, json};
 
-pub use self::process::binary;
-use self::process::{Process, Taken};
+use self::plaintext::{PLUGIN, Plaintext, Taken};
+pub use self::server::{Server, binary, filter, loopback};
 use self::upstream::Upstream;
 use self::wire::{HttpAnswer, Line, Reply, WireRequest};
 use crate::wasm::logging_all;
@@ -56,7 +57,7 @@ const NOT_THE_FILTERS: &[&str] = &[
 
 /// A real Envoy as an implementation.
 pub struct Envoy {
-    process: Process,
+    plaintext: Plaintext,
     upstream: Upstream,
     current: Option<Current>,
 }
@@ -75,8 +76,8 @@ impl Envoy {
     /// When there is no Envoy, or it does not start.
     pub fn start(filter: &Path) -> Result<Self> {
         let upstream = Upstream::start()?;
-        let process = Process::start(filter, upstream.address)?;
-        Ok(Self { process, upstream, current: None })
+        let plaintext = Plaintext::start(filter, upstream.address)?;
+        Ok(Self { plaintext, upstream, current: None })
     }
 
     /// Brings documents into force; how they were refused, if they were.
@@ -86,7 +87,7 @@ impl Envoy {
             return Ok(None);
         }
         self.current = None;
-        if let Taken::No(lines) = self.process.deploy(&logging_all(documents)?)? {
+        if let Taken::No(lines) = self.plaintext.deploy(&logging_all(documents)?)? {
             return refusal(&lines).map(Some);
         }
         let gate = match fixture::load_gate(documents) {
@@ -102,16 +103,16 @@ impl Envoy {
         let wire =
             WireRequest { method: &request.method, target: &request.target, headers: &request.headers };
         for _ in 0..TRIES {
-            self.process.skip_lines();
+            self.plaintext.server.skip_lines();
             drop(self.upstream.take());
-            let reply = wire::send(self.process.listener, &wire)?;
+            let reply = wire::send(self.plaintext.address, &wire)?;
             let filter_must_have_run = match &reply {
                 Reply::Reset => false,
                 Reply::Answer(answer) => !matches!(answer.status, 400 | 404) || is_problem(answer),
             };
             let patience = if filter_must_have_run { RECORD_PATIENCE } else { SILENCE };
             match self.record(patience)? {
-                Some((plugin, _)) if plugin != self.process.plugin() => {}
+                Some((plugin, _)) if plugin != self.plaintext.plugin() => {}
                 Some((_, record)) => return Ok((reply, Some(record))),
                 None if filter_must_have_run => bail!("no record of the filter for {reply:?}"),
                 None => return Ok((reply, None)),
@@ -122,9 +123,9 @@ impl Envoy {
 
     /// The next record and the plugin that wrote it.
     fn record(&self, patience: Duration) -> Result<Option<(String, Value)>> {
-        while let Some(line) = self.process.next_line(patience) {
+        while let Some(line) = self.plaintext.server.next_line(patience) {
             let Some(record) = record::decision(&line) else { continue };
-            let plugin = line.split_ascii_whitespace().find(|word| word.starts_with("deployment-"));
+            let plugin = line.split_ascii_whitespace().find(|word| word.starts_with(PLUGIN));
             let plugin = plugin.with_context(|| format!("a record without its plugin: {line}"))?;
             return Ok(Some((plugin.to_owned(), record)));
         }
@@ -193,7 +194,7 @@ impl Implementation for Envoy {
     }
 
     fn refuse(&mut self, case: &RefusedCase) -> Result<Answer> {
-        match self.process.deploy(&case.documents.as_deployment())? {
+        match self.plaintext.deploy(&case.documents.as_deployment())? {
             Taken::No(lines) => refusal(&lines).map(Answer::Outcome),
             Taken::Yes => {
                 self.current = None;
