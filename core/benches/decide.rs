@@ -69,7 +69,9 @@ fn by_policy(c: &mut Criterion) {
     let mut group = c.benchmark_group("parse and decide, 223 bytes");
     for count in [1, 1_000, 100_000] {
         let gate = gate(&identities(count), None);
-        group.bench_function(BenchmarkId::new("identities", count), |b| b.iter(|| decide(&gate, &header, true)));
+        group.bench_function(BenchmarkId::new("identities", count), |b| {
+            b.iter(|| decide(&gate, &header, true))
+        });
     }
     for count in [1, 1_000] {
         let gate = gate(&rules(count), None);
@@ -87,7 +89,9 @@ fn by_header(c: &mut Criterion) {
         names.push_str(";DNS=payments.prod.svc");
     }
     let hops = vec![long.as_str(); 60 * 1024 / 224].join(",");
-    for (name, header, allowed) in [("8 KiB of names", names, true), ("60 KiB of elements, refused", hops, false)] {
+    for (name, header, allowed) in
+        [("8 KiB of names", names, true), ("60 KiB of elements, refused", hops, false)]
+    {
         group.throughput(Throughput::Bytes(header.len().try_into().unwrap_or(0)));
         group.bench_function(name, |b| b.iter(|| decide(&gate, &header, allowed)));
     }
@@ -99,7 +103,9 @@ fn load(c: &mut Criterion) {
     group.sample_size(10);
     for count in [1_000, 100_000] {
         let policy = identities(count);
-        group.bench_function(BenchmarkId::new("identities", count), |b| b.iter(|| gate(black_box(&policy), None)));
+        group.bench_function(BenchmarkId::new("identities", count), |b| {
+            b.iter(|| gate(black_box(&policy), None))
+        });
     }
     group.finish();
 }

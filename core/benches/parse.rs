@@ -1,7 +1,12 @@
 //! What reading costs: the two forms of the header, SPIFFE IDs and names; and beside the text form a
 //! reader that splits at `,` and `;`, as a yardstick. It is no alternative: it takes `a";Hash=…` apart
 //! inside quotes and checks nothing.
-#![allow(missing_docs, clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a benchmark may panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a benchmark may panic"
+)]
 
 use std::hint::black_box;
 

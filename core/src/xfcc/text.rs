@@ -253,25 +253,27 @@ impl<'a> Reader<'a> {
     /// Finds the quote that closes the value that starts at `start`.
     #[inline]
     fn closing_quote(&self, start: usize) -> Result<usize, XfccError> {
+        let unclosed = error(Detail::UnclosedQuote, start.wrapping_sub(1));
         let mut at = start;
         loop {
-            at = scan::quoted_end(self.input, at);
             match self.input.get(at).copied() {
                 Some(b'"') => return Ok(at),
                 // A backslash always takes the next byte with it, so the end of a run of them is
                 // never looked at backwards.
                 Some(b'\\') => {
+                    scan::work(2);
                     at = at.wrapping_add(1);
-                    match self.input.get(at).copied() {
-                        Some(byte) if never_legal(byte).is_none() => at = at.wrapping_add(1),
-                        Some(_) => {}
-                        None => return Err(error(Detail::UnclosedQuote, start.wrapping_sub(1))),
+                    let escaped = self.input.get(at).ok_or(unclosed)?;
+                    if let Some(code) = never_legal(*escaped) {
+                        return Err(error(code, at));
                     }
+                    at = at.wrapping_add(1);
                 }
-                Some(byte) => {
-                    return Err(error(never_legal(byte).unwrap_or(Detail::ControlByte), at));
-                }
-                None => return Err(error(Detail::UnclosedQuote, start.wrapping_sub(1))),
+                Some(byte) => match never_legal(byte) {
+                    None => at = scan::quoted_end(self.input, at),
+                    Some(code) => return Err(error(code, at)),
+                },
+                None => return Err(unclosed),
             }
         }
     }

@@ -105,15 +105,23 @@ impl<'a> Elements<'a> {
     pub fn new(input: &'a [u8]) -> Self {
         Self { reader: Reader::new(input) }
     }
+}
 
-    fn element(&mut self) -> Result<Option<Element<'a>>, XfccError> {
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<Element<'a>, XfccError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
         let mut element = Element::empty();
         let mut start = None;
         let mut last = Key::By;
         loop {
             let at = self.reader.at;
-            let Some(event) = self.reader.next() else { return Ok(None) };
-            let Event::Pair(key, value) = event? else { break };
+            let (key, value) = match self.reader.next()? {
+                Ok(Event::Pair(key, value)) => (key, value),
+                Ok(Event::ElementEnd) => break,
+                Err(error) => return Some(Err(error)),
+            };
             let at = at.saturating_sub(*start.get_or_insert(at));
             element.pairs = element.pairs.saturating_add(1);
             element.ordered &= key >= last;
@@ -136,9 +144,11 @@ impl<'a> Elements<'a> {
         }
         let text = self.reader.text.get(start.unwrap_or_default()..self.reader.value_end);
         element.text = text.unwrap_or_default();
-        Ok(Some(element))
+        Some(Ok(element))
     }
 }
+
+impl core::iter::FusedIterator for Elements<'_> {}
 
 #[inline]
 fn repeated<'a>(
@@ -154,13 +164,3 @@ fn repeated<'a>(
     }
     *count = count.saturating_add(1);
 }
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = Result<Element<'a>, XfccError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.element().transpose()
-    }
-}
-
-impl core::iter::FusedIterator for Elements<'_> {}

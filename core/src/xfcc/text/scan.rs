@@ -1,49 +1,84 @@
 //! Looking for the end of a run of bytes: the inner loops of the reader.
+//!
+//! Eight bytes at a time as the lanes of one number. The high bit of a lane marks a byte that ends the
+//! run. A subtraction may carry a mark into the lanes above a marked one, never below it, so the lowest
+//! mark is exact, and only that one is used.
 
-/// The bytes that a run of each kind may hold, one bit a kind.
-const BARE: u8 = 1;
-const QUOTED: u8 = 2;
+const LANES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
 
-static CLASS: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0x20_usize;
-    #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
-    while byte < 0x7F {
-        let bare = !matches!(byte as u8, b' ' | b'"' | b',' | b';');
-        let quoted = !matches!(byte as u8, b'"' | b'\\');
-        table[byte] = (if bare { BARE } else { 0 }) | (if quoted { QUOTED } else { 0 });
-        byte += 1;
-    }
-    table
-}
-
-/// Where the bare bytes that start at `at` end.
+/// Where the bare bytes that start at `at` end: at a space, quote, comma, semicolon, or a byte that is
+/// refused.
 #[inline]
 pub(super) fn bare_end(input: &[u8], at: usize) -> usize {
-    run_end(input, at, |byte| CLASS.get(usize::from(byte)).is_some_and(|class| class & BARE != 0))
+    run_end(
+        input,
+        at,
+        |lanes| {
+            below(lanes, 0x21) | equal(lanes, b'"') | equal(lanes, b',') | equal(lanes, b';') | above(lanes)
+        },
+        |byte| matches!(byte, 0x00..=0x20 | b'"' | b',' | b';' | 0x7F..),
+    )
 }
 
 /// Where the ordinary bytes of a quoted value that start at `at` end: at a quote, a backslash or a
 /// byte that is refused.
 #[inline]
 pub(super) fn quoted_end(input: &[u8], at: usize) -> usize {
-    run_end(input, at, |byte| CLASS.get(usize::from(byte)).is_some_and(|class| class & QUOTED != 0))
+    run_end(
+        input,
+        at,
+        |lanes| below(lanes, 0x20) | equal(lanes, b'"') | equal(lanes, b'\\') | above(lanes),
+        |byte| matches!(byte, 0x00..=0x1F | b'"' | b'\\' | 0x7F..),
+    )
 }
 
 /// Where the whitespace that starts at `at` ends.
 #[inline]
 pub(super) fn whitespace_end(input: &[u8], at: usize) -> usize {
-    run_end(input, at, |byte| matches!(byte, b' ' | b'\t'))
-}
-
-#[inline]
-fn run_end(input: &[u8], at: usize, inside: impl Fn(u8) -> bool) -> usize {
     let rest = input.get(at..).unwrap_or_default();
-    let len = rest.iter().position(|byte| !inside(*byte)).unwrap_or(rest.len());
+    let len = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(rest.len());
     work(len);
     at.wrapping_add(len)
+}
+
+/// Finds the first byte that `stop` says ends the run; `stops` says the same of eight bytes.
+#[inline]
+fn run_end(input: &[u8], start: usize, stops: impl Fn(u64) -> u64, stop: impl Fn(u8) -> bool) -> usize {
+    let mut at = start;
+    let mut rest = input.get(start..).unwrap_or_default();
+    while let Some((lanes, after)) = rest.split_first_chunk() {
+        let marks = stops(u64::from_le_bytes(*lanes));
+        if marks != 0 {
+            let end = at.wrapping_add((marks.trailing_zeros() >> 3) as usize);
+            work(end.wrapping_sub(start));
+            return end;
+        }
+        at = at.wrapping_add(lanes.len());
+        rest = after;
+    }
+    let len = rest.iter().position(|byte| stop(*byte)).unwrap_or(rest.len());
+    let end = at.wrapping_add(len);
+    work(end.wrapping_sub(start));
+    end
+}
+
+/// Marks the bytes below `limit`, which is at most 0x80.
+#[inline]
+const fn below(lanes: u64, limit: u8) -> u64 {
+    lanes.wrapping_sub(LANES.wrapping_mul(limit as u64)) & !lanes & HIGH
+}
+
+/// Marks the bytes 0x7F and above.
+#[inline]
+const fn above(lanes: u64) -> u64 {
+    (lanes.wrapping_add(LANES) | lanes) & HIGH
+}
+
+/// Marks the bytes equal to `byte`.
+#[inline]
+const fn equal(lanes: u64, byte: u8) -> u64 {
+    below(lanes ^ LANES.wrapping_mul(byte as u64), 1)
 }
 
 /// Counts the bytes looked at, in tests only: they prove that the work is linear.
@@ -51,4 +86,33 @@ fn run_end(input: &[u8], at: usize, inside: impl Fn(u8) -> bool) -> usize {
 pub(super) fn work(_bytes: usize) {
     #[cfg(test)]
     super::tests::WORK.with(|work| work.set(work.get().saturating_add(_bytes).saturating_add(1)));
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    /// Every byte behind every other one, in every lane and in the tail.
+    #[test]
+    fn lanes_agree_with_bytes() {
+        for filler in [b'!', b'a', b'~', b'#', b'-', b'[', b']', b':', b'<', b'+'] {
+            for byte in 0..=u8::MAX {
+                for next in [0x00, 0x20, b'!', b'"', b'a', 0x7F, 0x80, 0xFF, byte] {
+                    for at in 0..19 {
+                        let mut input: Vec<u8> = Vec::from([filler; 19]);
+                        input[at] = byte;
+                        if let Some(after) = input.get_mut(at + 1) {
+                            *after = next;
+                        }
+                        let bare =
+                            |byte: &u8| !matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x7E);
+                        let quoted = |byte: &u8| !matches!(byte, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+                        let expected = |stop: fn(&u8) -> bool| input.iter().position(stop).unwrap_or(19);
+                        assert_eq!(super::bare_end(&input, 0), expected(bare), "{input:?}");
+                        assert_eq!(super::quoted_end(&input, 0), expected(quoted), "{input:?}");
+                    }
+                }
+            }
+        }
+    }
 }
