@@ -581,6 +581,49 @@ fn a_request_is_cheap_and_the_worst_is_bounded() {
 }
 
 #[test]
+fn the_largest_policy_fits_and_costs_a_request_nothing() {
+    let with = |identities: usize| {
+        let one = |n: usize| json!({"spiffe": format!("spiffe://lab.test/ns/a/sa/{n:06}")});
+        let mut group: Vec<_> = (1..identities).map(one).collect();
+        group.push(json!({"spiffe": CALLER}));
+        let mut deployment = deployment();
+        deployment["log"] = json!("denied");
+        deployment["policy"]["groups"] = json!({"many": group});
+        deployment["policy"]["allow"] = json!([{"name": "orders", "from": ["@many"], "paths": ["/v1/*"]}]);
+        deployment
+    };
+    let mut usual = Vec::new();
+    for identities in [1, 100_000] {
+        let mut setup = Setup::with(&with(identities));
+        setup.vm.request(setup.root, &ok_request()).unwrap();
+        let observed = setup.vm.request(setup.root, &ok_request()).unwrap();
+        assert_eq!(observed.answered().unwrap(), None);
+        usual.push(observed.fuel);
+        let memory = setup.vm.memory_bytes();
+        println!("{identities} identities: {} fuel a request, {memory} bytes of memory", observed.fuel);
+        assert!(memory < 192 * 1024 * 1024, "{memory}");
+    }
+    assert!(usual[1] < usual[0] * 2, "{usual:?}");
+    let mut vm = support::vm(Limits::default());
+    let configured = vm.configure(with(100_001).to_string().as_bytes()).unwrap();
+    assert!(!configured.accepted);
+    assert!(configured.logs[0].text().contains("too_many_identities"), "{:?}", configured.logs[0]);
+}
+
+#[test]
+fn too_little_memory_is_no_way_in() {
+    // The deployment fits, a header of a megabyte does not: the VM dies, and with it the request.
+    let limits = Limits { memory: 3 * 1024 * 1024, ..Limits::default() };
+    let mut vm = support::vm(limits);
+    let configured = vm.configure(deployment().to_string().as_bytes()).unwrap();
+    assert!(configured.accepted);
+    assert_eq!(vm.request(configured.root, &ok_request()).unwrap().action, Action::Continue);
+    let mut huge = ok_request();
+    huge.headers.push((b"x-huge".to_vec(), vec![b'a'; 4 * 1024 * 1024]));
+    assert!(vm.request(configured.root, &huge).is_err());
+}
+
+#[test]
 fn memory_is_flat_over_a_hundred_thousand_requests() {
     let mut setup = Setup::with(&deployment());
     let mix: Vec<Exchange> = [

@@ -178,8 +178,7 @@ impl Vm {
     /// When that traps.
     pub fn end(&mut self, root: u32) -> Result<()> {
         self.store.set_fuel(self.limits.configuration_fuel).map_err(trapped)?;
-        ensure!(self.call::<_, u32>("proxy_on_done", root)? == 1, "on_done wants to wait");
-        self.call("proxy_on_delete", root)
+        self.done(root)
     }
 
     /// Takes one request through the filter.
@@ -228,15 +227,27 @@ impl Vm {
         let response = self.action("proxy_on_response_headers", (context, 1, 0))?;
         let body = self.action("proxy_on_response_body", (context, 3, 1))?;
         ensure!((response, body) == (Action::Continue, Action::Continue), "an answer is held back");
-        self.call::<_, ()>("proxy_on_log", context)?;
-        ensure!(self.call::<_, u32>("proxy_on_done", context)? == 1, "on_done wants to wait");
-        self.call::<_, ()>("proxy_on_delete", context)?;
+        if self.has("proxy_on_log") {
+            self.call::<_, ()>("proxy_on_log", context)?;
+        }
+        self.done(context)?;
         Ok((action, body_action))
     }
 
+    fn done(&mut self, context: u32) -> Result<()> {
+        if self.has("proxy_on_done") {
+            ensure!(self.call::<_, u32>("proxy_on_done", context)? == 1, "on_done wants to wait");
+        }
+        self.call("proxy_on_delete", context)
+    }
+
+    /// A filter may leave a callback out; the proxy then goes on.
+    fn has(&mut self, callback: &str) -> bool {
+        self.instance.get_func(&mut self.store, callback).is_some()
+    }
+
     fn action(&mut self, name: &str, parameters: impl WasmParams) -> Result<Action> {
-        // A filter may leave a callback out; the proxy then goes on.
-        if self.instance.get_func(&mut self.store, name).is_none() {
+        if !self.has(name) {
             return Ok(Action::Continue);
         }
         match self.call::<_, u32>(name, parameters)? {
