@@ -7,6 +7,7 @@
 pub mod envoy;
 pub mod implementation;
 pub mod native;
+pub mod node;
 pub mod record;
 pub mod suite;
 pub mod wasm;

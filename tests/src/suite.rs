@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use peergate_cli::fixture::{self, Case, Fixture, Mismatch, Outcome, RefusedCase};
 use serde_json::Value;
 
+use crate::node::Node;
 use crate::wasm::Wasm;
 use crate::wasm_host::{Filter, module_path};
 use crate::{Answer, Envoy, Implementation, native};
@@ -19,6 +20,7 @@ type Start = fn() -> Result<Box<dyn Implementation>>;
 const IMPLEMENTATIONS: &[(&str, Start)] = &[
     ("core", || Ok(Box::new(native::Native))),
     ("filter", || Ok(Box::new(Wasm::new(Arc::new(Filter::release()?))))),
+    ("node", || Ok(Box::new(Node::start()?))),
     ("envoy", || Ok(Box::new(Envoy::start(&module_path()?)?))),
 ];
 
