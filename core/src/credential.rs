@@ -25,7 +25,7 @@ pub struct Credential<'a> {
 
 /// Subject alternative names: still in the header, or collected.
 #[derive(Clone, Debug)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "one lives at a time, and a box would allocate for each request"
 )]

@@ -9,8 +9,8 @@ use crate::limits::RULES;
 /// Words that a set over all rules may need.
 pub(super) const WORDS: usize = RULES.div_ceil(64);
 
-/// A set of rules while a decision is made.
-pub(super) type Bits = [u64; WORDS];
+/// A set over the rules of one policy: as many words as it needs.
+pub(super) type Bits = Box<[u64]>;
 
 /// Adds a rule to a set. A rule past the end is not added: there are at most [`RULES`].
 pub(super) fn insert(bits: &mut [u64], rule: u16) {
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_set_holds_what_was_put_in_whatever_its_form() {
         let mut set = RuleSet::default();
-        let mut bits: Bits = [0; WORDS];
+        let mut bits = [0; WORDS];
         for rule in (0..4096).step_by(3) {
             set.insert(rule);
             set.insert(rule);
@@ -119,10 +119,10 @@ mod tests {
         let mut few = RuleSet::default();
         few.insert(4095);
         assert!(matches!(few, RuleSet::Few(_)));
-        let mut bits: Bits = [0; WORDS];
+        let mut bits = [0; WORDS];
         few.add_to(&mut bits);
         assert_eq!(first_of_both(&bits, &[u64::MAX; WORDS]), Some(4095));
-        let mut masked: Bits = [0; WORDS];
+        let mut masked = [0; WORDS];
         set.add_masked_to(&mut masked, &[1 << 3]);
         assert_eq!(first_of_both(&masked, &[u64::MAX; WORDS]), Some(3));
         assert_eq!(masked.iter().map(|word| word.count_ones()).sum::<u32>(), 1);

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::bits::{Bits, RuleSet, WORDS, insert};
@@ -13,8 +14,6 @@ use super::principals::Principals;
 /// A policy, compiled. Rules are numbered deny first, each in file order.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// Words in use: what lies beyond holds no rule.
-    pub(super) words: usize,
     pub(super) names: Vec<Box<str>>,
     pub(super) deny: Bits,
     pub(super) allow: Bits,
@@ -37,16 +36,17 @@ impl Policy {
         let mut groups: Vec<RuleSet> = document.groups.iter().map(|_| RuleSet::default()).collect();
         let mut inline: Vec<(&[Term], RuleSet)> = Vec::new();
         let mut methods: Vec<(&str, u16)> = Vec::new();
+        let words = document.rules.len().div_ceil(64).min(WORDS);
+        let none = || vec![0; words].into_boxed_slice();
         let mut policy = Self {
-            words: document.rules.len().div_ceil(64).min(WORDS),
             names: document.rules.iter().map(|rule| rule.name.clone()).collect(),
-            deny: [0; WORDS],
-            allow: [0; WORDS],
-            enforced: [0; WORDS],
-            anyone: [0; WORDS],
-            authenticated: [0; WORDS],
-            any_method: [0; WORDS],
-            any_path: [0; WORDS],
+            deny: none(),
+            allow: none(),
+            enforced: none(),
+            anyone: none(),
+            authenticated: none(),
+            any_method: none(),
+            any_path: none(),
             methods: Vec::new(),
             allow_paths: PathTable::new(Width::Narrow),
             deny_paths: PathTable::new(Width::Wide),

@@ -1,6 +1,6 @@
 //! Deny, then allow, over the compiled tables.
 
-use super::bits::{Bits, WORDS, contains, first_of_both};
+use super::bits::{WORDS, contains, first_of_both};
 use super::compile::Policy;
 use super::matching::Facts;
 use crate::decision::Verdict;
@@ -47,55 +47,67 @@ impl Policy {
         caller: Option<&Facts<'_, '_>>,
         trace: &mut T,
     ) -> Rulings<'_> {
-        let from = self.rules_from(caller);
-        let methods = self.rules_for_method(method);
-        let paths = self.rules_for_target(target);
+        // Most policies have at most 64 rules; clearing room for 4,096 would cost more than deciding.
+        match self.deny.len() {
+            0 | 1 => self.rule_in::<1, T>(method, target, caller, trace),
+            2..=8 => self.rule_in::<8, T>(method, target, caller, trace),
+            _ => self.rule_in::<WORDS, T>(method, target, caller, trace),
+        }
+    }
+
+    fn rule_in<const N: usize, T: Trace>(
+        &self,
+        method: &[u8],
+        target: Target<'_>,
+        caller: Option<&Facts<'_, '_>>,
+        trace: &mut T,
+    ) -> Rulings<'_> {
+        let mut from = [0; N];
+        self.add_rules_from(caller, &mut from);
+        let mut methods = [0; N];
+        self.add_rules_for_method(method, &mut methods);
+        let mut paths = [0; N];
+        self.add_rules_for_target(target, &mut paths);
         if T::WATCHES {
             self.watch(&from, &methods, &paths, trace);
         }
-        let mut hits: Bits = [0; WORDS];
-        let parts = from.iter().zip(&methods).zip(&paths);
-        for (hit, ((from, method), path)) in hits.iter_mut().zip(parts).take(self.words) {
-            *hit = from & method & path;
+        let mut hits = from;
+        for (hit, (method, path)) in hits.iter_mut().zip(methods.iter().zip(&paths)) {
+            *hit &= method & path;
         }
         let with_shadow = self.ruling(&hits, caller.is_some());
-        for (hit, enforced) in hits.iter_mut().zip(&self.enforced).take(self.words) {
+        for (hit, enforced) in hits.iter_mut().zip(&self.enforced) {
             *hit &= enforced;
         }
         Rulings { enforced: self.ruling(&hits, caller.is_some()), with_shadow }
     }
 
-    fn rules_from(&self, caller: Option<&Facts<'_, '_>>) -> Bits {
-        let mut rules = self.anyone;
+    fn add_rules_from(&self, caller: Option<&Facts<'_, '_>>, rules: &mut [u64]) {
+        add(&self.anyone, rules);
         if let Some(caller) = caller {
-            for (rules, authenticated) in rules.iter_mut().zip(&self.authenticated).take(self.words) {
-                *rules |= authenticated;
-            }
-            caller.look_up(&self.principals, &self.deny, &mut rules);
+            add(&self.authenticated, rules);
+            caller.look_up(&self.principals, &self.deny, rules);
         }
-        rules
     }
 
-    fn rules_for_method(&self, method: &[u8]) -> Bits {
-        let mut rules = self.any_method;
+    fn add_rules_for_method(&self, method: &[u8], rules: &mut [u64]) {
+        add(&self.any_method, rules);
         if let Ok(at) = self.methods.binary_search_by(|(name, _)| name.as_bytes().cmp(method))
             && let Some((_, named)) = self.methods.get(at)
         {
-            named.add_to(&mut rules);
+            named.add_to(rules);
         }
-        rules
     }
 
-    fn rules_for_target(&self, target: Target<'_>) -> Bits {
-        let mut rules = self.any_path;
+    fn add_rules_for_target(&self, target: Target<'_>, rules: &mut [u64]) {
+        add(&self.any_path, rules);
         if let Target::Path(path) = target {
-            self.deny_paths.look_up(path, &mut rules);
-            self.allow_paths.look_up(path, &mut rules);
+            self.deny_paths.look_up(path, rules);
+            self.allow_paths.look_up(path, rules);
         }
-        rules
     }
 
-    fn ruling(&self, hits: &Bits, has_certificate: bool) -> Ruling<'_> {
+    fn ruling(&self, hits: &[u64], has_certificate: bool) -> Ruling<'_> {
         let name = |rule: u16| self.names.get(usize::from(rule)).map(|name| &**name);
         if let Some(rule) = first_of_both(hits, &self.deny) {
             return Ruling { reason: Reason::DeniedByRule, rule: name(rule) };
@@ -107,7 +119,7 @@ impl Policy {
         Ruling { reason, rule: None }
     }
 
-    fn watch<T: Trace>(&self, from: &Bits, methods: &Bits, paths: &Bits, trace: &mut T) {
+    fn watch<T: Trace>(&self, from: &[u64], methods: &[u64], paths: &[u64], trace: &mut T) {
         for (name, rule) in self.names.iter().zip(0_u16..) {
             trace.event(Event::Rule {
                 name,
@@ -119,6 +131,10 @@ impl Policy {
             });
         }
     }
+}
+
+fn add(set: &[u64], to: &mut [u64]) {
+    to.iter_mut().zip(set).for_each(|(to, set)| *to |= set);
 }
 
 /// The verdict of a reason, with the statuses of the deployment.

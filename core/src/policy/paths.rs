@@ -420,14 +420,14 @@ const fn upper_hex(digit: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::bits::{Bits, WORDS, contains};
+    use crate::policy::bits::contains;
 
     const LAX: TargetRules = TargetRules::Strict { allow_encoded_slash: true, allow_semicolon: true };
 
     fn matches(width: Width, pattern: &str, path: &str) -> bool {
         let mut table = PathTable::new(width);
         table.insert(&Pattern::parse(pattern, &LAX).unwrap(), 7);
-        let mut bits: Bits = [0; WORDS];
+        let mut bits = [0];
         table.look_up(path.as_bytes(), &mut bits);
         contains(&bits, 7)
     }
@@ -524,7 +524,7 @@ mod tests {
         {
             table.insert(&Pattern::parse(pattern, &LAX).unwrap(), u16::try_from(rule).unwrap());
         }
-        let mut bits: Bits = [0; WORDS];
+        let mut bits = [0];
         table.look_up(b"/a/b/c", &mut bits);
         assert_eq!(bits[0], 0b1111);
     }

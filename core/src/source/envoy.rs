@@ -122,6 +122,7 @@ impl Envoy {
         };
         refuse_if(lacks_needed || hops.iter().any(|hop| hop.hash().is_none()), Detail::MissingField)?;
 
+        let is_caller = |at: usize| matches!(caller, Ok(Some((caller, _))) if caller == at);
         let mut last_hash = [0; 32];
         let mut caller_hash = [0; 32];
         for (at, hop) in hops.iter().enumerate() {
@@ -129,17 +130,22 @@ impl Envoy {
                 .hash()
                 .and_then(|hash| hex_sha256(hash.as_bytes()))
                 .ok_or(Refusal::malformed(Detail::BadHash))?;
-            if matches!(caller, Ok(Some((caller, _))) if caller == at) {
+            if is_caller(at) {
                 caller_hash = last_hash;
             }
         }
         let bad_dns = |hop: &H| self.dns && hop.dns().any(|name| !is_dns_name(&name));
         refuse_if(hops.iter().any(bad_dns), Detail::BadDnsName)?;
-        let subject = |hop: &H| match hop.subject().filter(|_| self.subject) {
-            Some(text) => NameText::parse(text.as_bytes()).map(Some),
-            None => Ok(None),
-        };
-        refuse_if(hops.iter().any(|hop| subject(hop).is_err()), Detail::BadName)?;
+        let mut subject = None;
+        for (at, hop) in hops.iter().enumerate() {
+            if let Some(text) = hop.subject().filter(|_| self.subject) {
+                let name = NameText::parse(text.as_bytes());
+                let name = name.map_err(|_| Refusal::malformed(Detail::BadName))?;
+                if is_caller(at) {
+                    subject = Some(name);
+                }
+            }
+        }
 
         let Some((at, hop)) = caller.map_err(Refusal::of)? else {
             return Err(Refusal::of(Reason::UnexpectedElement));
@@ -154,7 +160,7 @@ impl Envoy {
             verified: true,
             window: None,
             is_ca: false,
-            subject: subject(&hop).unwrap_or(None),
+            subject,
             names: hop.alt_names(self.uri, self.dns),
         })
     }
