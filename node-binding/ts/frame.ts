@@ -35,6 +35,9 @@ const VERIFIED = 4;
 /** Flags and numbers before the first piece, then three lengths and the number of lines. */
 const FIXED_BYTES = 18 + 4 * 4;
 
+/** Below this, writing letter by letter is cheaper than a call. */
+const SHORT = 32;
+
 const BEYOND_LATIN1 = /[^\x00-\xff]/;
 
 /** Asks core: the answer, or why there is none. Throws when the instance traps. */
@@ -52,64 +55,60 @@ export function ask(handle: GateHandle, asked: Asked): { answer: string } | { fa
 
   const bytes = instance.view();
   const number = instance.nextSequence();
-  let at = start;
-  at = u32(bytes, at, number);
-  at = u32(bytes, at, length);
+  at = start;
+  u32(bytes, number);
+  u32(bytes, length);
   bytes[at] =
     (asked.untrustedPeer ? UNTRUSTED_PEER : 0) |
     (asked.now === undefined ? 0 : HAS_CLOCK) |
     (connection?.verified === true ? VERIFIED : 0);
   bytes[at + 1] = connection?.form ?? 0;
+  at += 2;
   const seconds = asked.now ?? 0;
-  at = u32(bytes, at + 2, seconds >>> 0);
-  at = u32(bytes, at, Math.floor(seconds / 0x1_0000_0000));
-  at = piece(bytes, at, asked.method);
-  at = piece(bytes, at, asked.target);
-  at = connection === undefined ? u32(bytes, at, 0) : piece(bytes, at, connection.bytes);
-  at = u32(bytes, at, lines.length >>> 1);
-  for (let i = 0; i < lines.length; i += 1) {
-    at = piece(bytes, at, lines[i]!);
+  u32(bytes, seconds);
+  u32(bytes, Math.floor(seconds / 0x1_0000_0000));
+  let whole = piece(bytes, asked.method) && piece(bytes, asked.target) && piece(bytes, connection?.bytes ?? '');
+  u32(bytes, lines.length >>> 1);
+  for (let i = 0; whole && i < lines.length; i += 1) {
+    whole = piece(bytes, lines[i]!);
   }
-  // A piece that went wrong made `at` NaN, and it stays NaN.
-  if (at !== start + length) {
-    return { failure: asked.lines.some(beyond) || beyond(asked.method) || beyond(asked.target) ? 'not_latin1' : 'frame_mismatch' };
+  if (!whole || at !== start + length) {
+    const all = [asked.method, asked.target, ...lines];
+    return { failure: all.some((text) => typeof text === 'string' && BEYOND_LATIN1.test(text)) ? 'not_latin1' : 'frame_mismatch' };
   }
   const answer = instance.decide(handle, number, length);
   return answer === undefined ? { failure: 'frame_mismatch' } : { answer };
 }
 
-function u32(bytes: Buffer, at: number, value: number): number {
+/** Where the next byte of the frame goes. */
+let at = 0;
+
+function u32(bytes: Buffer, value: number): void {
   bytes[at] = value;
   bytes[at + 1] = value >>> 8;
   bytes[at + 2] = value >>> 16;
   bytes[at + 3] = value >>> 24;
-  return at + 4;
+  at += 4;
 }
 
-/** Length and bytes; NaN when not all of it could be written as it is. */
-function piece(bytes: Buffer, at: number, content: string | Uint8Array): number {
+/** Length and bytes; whether all of it could be written as it is. */
+function piece(bytes: Buffer, content: string | Uint8Array): boolean {
   const { length } = content;
-  const start = u32(bytes, at, length);
+  u32(bytes, length);
+  const start = at;
+  at += length;
   if (typeof content !== 'string') {
     bytes.set(content, start);
-    return start + length;
+    return true;
   }
-  if (length < 32) {
-    // Cheaper than the call for short strings.
+  if (length < SHORT) {
     let seen = 0;
     for (let i = 0; i < length; i += 1) {
       const unit = content.charCodeAt(i);
       seen |= unit;
       bytes[start + i] = unit;
     }
-    return seen > 0xff ? NaN : start + length;
+    return seen <= 0xff;
   }
-  if (BEYOND_LATIN1.test(content)) {
-    return NaN;
-  }
-  return bytes.write(content, start, 'latin1') === length ? start + length : NaN;
-}
-
-function beyond(content: string | Uint8Array): boolean {
-  return typeof content === 'string' && BEYOND_LATIN1.test(content);
+  return !BEYOND_LATIN1.test(content) && bytes.write(content, start, 'latin1') === length;
 }
