@@ -11,15 +11,11 @@
 
 mod common;
 
-use std::borrow::Cow;
-
-use common::{Parsed, parse_text, reference};
-use peergate_core::xfcc::text::Elements;
+use common::forms::{KEYS, check_json, check_text, write_elements};
+use common::{Parsed, parse_text};
 use peergate_core::xfcc::{Key, json};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-
-const KEYS: [Key; 7] = [Key::By, Key::Hash, Key::Cert, Key::Chain, Key::Subject, Key::Uri, Key::Dns];
 
 /// Pieces that a reader's decisions turn on, many of them broken.
 const PIECES: &[&str] = &[
@@ -121,94 +117,6 @@ fn elements() -> impl Strategy<Value = Parsed> {
     prop::collection::vec(element, 0..5)
 }
 
-fn write(elements: &Parsed, spaces: &[&str], shout: bool) -> String {
-    let mut out = String::new();
-    for (number, element) in elements.iter().enumerate() {
-        if number > 0 {
-            out.push_str(spaces[number % spaces.len()]);
-            out.push(',');
-            out.push_str(spaces[(number + 1) % spaces.len()]);
-        }
-        for (index, (key, raw, quoted)) in element.iter().enumerate() {
-            let semicolon = if index > 0 { ";" } else { "" };
-            let key = if shout { key.as_str().to_uppercase() } else { key.as_str().to_lowercase() };
-            let quote = if *quoted { "\"" } else { "" };
-            out.push_str(&format!("{semicolon}{key}={quote}{raw}{quote}"));
-        }
-    }
-    out
-}
-
-/// Whole elements say the same as the events that they are made of.
-fn check_elements(input: &[u8]) {
-    let whole: Result<Vec<_>, _> = Elements::new(input).collect();
-    let events = parse_text(input);
-    let (whole, events) = match (whole, events) {
-        (Ok(whole), Ok(events)) => (whole, events),
-        (whole, events) => {
-            assert_eq!(whole.err(), events.err());
-            return;
-        }
-    };
-    assert_eq!(whole.len(), events.len());
-    for (element, pairs) in whole.iter().zip(&events) {
-        assert_eq!(element.pairs, pairs.len());
-        let again: Vec<_> = element.pairs().map(|(k, v)| (k, v.raw.to_owned(), v.quoted)).collect();
-        assert_eq!(again, *pairs);
-        for key in KEYS {
-            let values: Vec<_> = element.values(key).map(|value| value.raw).collect();
-            let expected: Vec<_> = pairs.iter().filter(|pair| pair.0 == key).map(|pair| &*pair.1).collect();
-            assert_eq!(values, expected);
-            let first = match key {
-                Key::By => element.first_by,
-                Key::Hash => element.hash,
-                Key::Cert => element.cert,
-                Key::Chain => element.chain,
-                Key::Subject => element.subject,
-                Key::Uri => element.first_uri,
-                Key::Dns => element.first_dns,
-            };
-            assert_eq!(first.map(|value| value.raw), expected.first().copied());
-            match key {
-                Key::By => assert_eq!(element.by, expected.len()),
-                Key::Uri => assert_eq!(element.uri, expected.len()),
-                Key::Dns => assert_eq!(element.dns, expected.len()),
-                _ => assert!(expected.len() <= 1),
-            }
-        }
-        assert_eq!(element.ordered, pairs.is_sorted_by_key(|(key, _, _)| *key));
-        assert_eq!(parse_text(element.text.as_bytes()).unwrap(), std::slice::from_ref(pairs));
-    }
-}
-
-/// What the JSON reader accepts, serde_json's own tree holds too, and nothing else.
-fn check_json(input: &[u8]) {
-    let Ok(elements) = json::parse(input) else { return };
-    if input.is_empty() {
-        assert!(elements.is_empty());
-        return;
-    }
-    let tree: serde_json::Value = serde_json::from_slice(input).unwrap();
-    assert_eq!(tree.as_array().unwrap().len(), elements.len());
-    for (tree, element) in tree.as_array().unwrap().iter().zip(&elements) {
-        for (key, value) in tree.as_object().unwrap() {
-            let list = |values: &[Cow<'_, str>]| serde_json::Value::from_iter(values.iter().map(|v| &**v));
-            let one = |value: &Option<Cow<'_, str>>| value.as_deref().map(serde_json::Value::from).unwrap();
-            let ours = match key.as_str() {
-                "by" => list(&element.by),
-                "hash" => one(&element.hash),
-                "cert" => one(&element.cert),
-                "chain" => list(&element.chain),
-                "subject" => one(&element.subject),
-                "uri" => list(&element.uri),
-                "dns" => list(&element.dns),
-                other => panic!("key {other}"),
-            };
-            assert_eq!(ours, *value);
-        }
-    }
-}
-
 const TOKENS: &[&str] = &[
     "[",
     "]",
@@ -277,29 +185,26 @@ proptest! {
 
     #[test]
     fn random_bytes(input in prop::collection::vec(any::<u8>(), 0..64)) {
-        prop_assert_eq!(parse_text(&input), reference(&input));
-        check_elements(&input);
+        check_text(&input);
         check_json(&input);
     }
 
     #[test]
     fn random_pieces(input in pieces()) {
-        prop_assert_eq!(parse_text(&input), reference(&input));
-        check_elements(&input);
+        check_text(&input);
     }
 
     #[test]
     fn changed_values(input in mutated()) {
-        prop_assert_eq!(parse_text(&input), reference(&input));
-        check_elements(&input);
+        check_text(&input);
         check_json(&input);
     }
 
     #[test]
     fn written_elements_are_read_back(elements in elements(), shout in any::<bool>()) {
-        let header = write(&elements, &["", " ", "\t", " \t "], shout);
+        let header = write_elements(&elements, &["", " ", "\t", " \t "], shout);
         prop_assert_eq!(parse_text(header.as_bytes()).unwrap(), elements);
-        check_elements(header.as_bytes());
+        check_text(header.as_bytes());
     }
 
     #[test]

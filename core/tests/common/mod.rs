@@ -10,6 +10,8 @@
 )]
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
+pub(crate) mod forms;
+pub(crate) mod names;
 mod reference;
 
 use peergate_core::xfcc::text::{Event, Reader};
