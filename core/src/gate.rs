@@ -544,7 +544,7 @@ fn identity<'c>(credential: &Credential<'c>, spiffe: Option<Cow<'c, str>>) -> Op
     }
     let mut names = credential.subject?.attributes().filter(|attribute| attribute.ty.is_common_name());
     match (names.next(), names.next()) {
-        (Some(only), None) if !only.value.is_empty() => {
+        (Some(only), None) if only.is_text && !only.value.is_empty() => {
             Some(Identity { kind: IdentityType::Cn, name: only.value })
         }
         _ => None,

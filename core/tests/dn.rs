@@ -14,7 +14,9 @@ mod common;
 use std::borrow::Cow;
 
 use peergate_core::dn::{AttributeType, NameError, NameText};
+use peergate_core::limits::HostLimits;
 use peergate_core::xfcc::text::Elements;
+use peergate_core::{Documents, Gate, Header, Reason, Request};
 
 const CN: &str = "2.5.4.3";
 const OU: &str = "2.5.4.11";
@@ -314,4 +316,24 @@ fn types_of_policies() {
         assert_eq!(AttributeType::parse(other), None, "{other}");
     }
     assert_eq!(AttributeType::parse("2.999.1").unwrap().oid(), "2.999.1");
+}
+
+/// A certificate of bytes that are no text does not pass for one whose text is spelled like them.
+#[test]
+fn hexadecimal_values_are_no_text_to_a_policy() {
+    let decide = |value: &str, subject: &str| {
+        let policy = format!(
+            r#"{{"version": 1, "allow": [{{"name": "r", "from": [{{"subject": {{"{value}": "\u0023040161"}}}}]}}]}}"#
+        );
+        let documents = Documents::Parts { policy: policy.as_bytes(), source: None };
+        let gate = Gate::load(documents, HostLimits::NATIVE).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let header = format!("Hash={};Subject=\"{subject}\";URI=", "0".repeat(64));
+        let headers: &[Header<'_>] = &[(b"x-forwarded-client-cert", header.as_bytes())];
+        let request = Request { method: b"GET", target: b"/", headers, connection: None, now: None };
+        gate.decide(&request).reason
+    };
+    assert_eq!(decide("1.2.3", r"1.2.3=\#040161"), Reason::Allowed);
+    assert_eq!(decide("1.2.3", "1.2.3=#040161"), Reason::NoRule);
+    assert_eq!(decide("cn", r"CN=\#040161"), Reason::Allowed);
+    assert_eq!(decide("cn", "CN=#040161"), Reason::NoRule);
 }

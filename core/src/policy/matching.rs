@@ -75,7 +75,7 @@ impl Facts<'_, '_> {
             }
             if table.has(Kind::SubjectAttribute) {
                 let cn = self.common_name();
-                for attribute in subject.attributes() {
+                for attribute in subject.attributes().filter(|attribute| attribute.is_text) {
                     let found = if attribute.ty.is_common_name() { cn } else { yes };
                     let value = attribute.value.as_bytes();
                     find(Kind::SubjectAttribute, attribute.ty.oid().as_bytes(), value, found);
@@ -115,8 +115,9 @@ impl Facts<'_, '_> {
                 .into(),
             Atom::NameAttribute { role: NameRole::Subject, oid, value } => {
                 let attributes = self.credential.subject.iter().flat_map(|subject| subject.attributes());
-                let mut equal =
-                    attributes.filter(|attribute| attribute.ty.oid() == &**oid && attribute.value == **value);
+                let mut equal = attributes.filter(|attribute| {
+                    attribute.is_text && attribute.ty.oid() == &**oid && attribute.value == **value
+                });
                 match equal.next() {
                     None => Match::No,
                     Some(attribute) if attribute.ty.is_common_name() => self.common_name(),
