@@ -345,6 +345,13 @@ impl Gate {
         identity || (!self.source.header.is_empty() && is_alias(name, &self.source.header))
     }
 
+    /// How long the names are of which [`Gate::reads_header`] is true, in bytes: for hosts that would
+    /// rather compare a number first.
+    pub fn header_lengths(&self) -> impl Iterator<Item = usize> {
+        let identity = self.identity_header.as_deref().unwrap_or_default();
+        [identity, &self.source.header].into_iter().map(str::len).filter(|length| *length > 0)
+    }
+
     /// Whether callers are named in header lines, which whoever connects to the host could write.
     #[must_use]
     pub const fn trusts_headers(&self) -> bool {

@@ -67,6 +67,13 @@ impl GateHandle {
         self.gate.reads_header(name)
     }
 
+    /// How long the names are of which `readsHeader` is true.
+    #[must_use]
+    #[wasm_bindgen(js_name = headerLengths)]
+    pub fn header_lengths(&self) -> Box<[u32]> {
+        self.gate.header_lengths().filter_map(|length| u32::try_from(length).ok()).collect()
+    }
+
     /// When the frame must hold the certificate of the TLS connection: 0 never, 1 if this host is the
     /// proxy that met the caller, 2 always.
     #[must_use]

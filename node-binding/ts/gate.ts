@@ -38,19 +38,26 @@ class Loaded implements Wanted {
   readonly clock: boolean;
   readonly connection: Wanted['connection'];
   readonly generation = instance.generation();
+  readonly #lengths: readonly number[];
   readonly #names = new Map<string, boolean>();
 
   constructor(
     readonly texts: Texts,
     readonly handle: GateHandle,
   ) {
-    [this.clock, this.connection] = instance.guarded(() => [
+    [this.clock, this.connection, this.#lengths] = instance.guarded(() => [
       handle.readsClock(),
       CONNECTION_USES[handle.connectionUse()] ?? 'always',
+      [...handle.headerLengths()],
     ]);
   }
 
   reads(name: string): boolean {
+    // Hardly any other name is as long; looking one up costs far more than this.
+    return this.#lengths.includes(name.length) && this.#matters(name);
+  }
+
+  #matters(name: string): boolean {
     const known = this.#names.get(name);
     if (known !== undefined) {
       return known;
