@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use peergate_cli::fixture::{self, Case, Fixture, Mismatch, Outcome, RefusedCase};
 use serde_json::Value;
 
-use crate::node::Node;
 use crate::wasm::Wasm;
 use crate::wasm_host::{Filter, module_path};
 use crate::{Answer, Envoy, Implementation, Node, native};
