@@ -1,0 +1,178 @@
+// The package as users get it: packed, unpacked elsewhere, in both module systems, with its types.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = (name) => join(here, 'node_modules/.bin', name);
+const folder = mkdtempSync(join(tmpdir(), 'peergate-package-'));
+const modules = join(folder, 'node_modules');
+let tarball;
+
+const run = (file, args, options) => execFileSync(file, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe', ...options });
+
+before(() => {
+  const name = run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: here }).trim();
+  tarball = join(folder, name);
+  mkdirSync(join(modules, 'peergate'), { recursive: true });
+  run('tar', ['-xzf', tarball, '--strip-components=1', '-C', join(modules, 'peergate')]);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+const program = `
+const gate = createGate({ policy: { version: 1, allow: [{ name: 'all', from: 'anyone' }] } });
+clientCertAuth({ gate });
+console.log(gate.decide({}).rule, typeof getClientCertificate, PolicyError.name, gate instanceof Gate, AccessDeniedError.name);
+`;
+const expected = 'all function PolicyError true AccessDeniedError\n';
+const names = 'createGate, clientCertAuth, getClientCertificate, Gate, PolicyError, AccessDeniedError';
+
+test('nothing is needed at run time, and nothing runs at installation', () => {
+  const manifest = JSON.parse(readFileSync(join(modules, 'peergate/package.json'), 'utf8'));
+  for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies']) {
+    assert.equal(manifest[kind], undefined, kind);
+  }
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+    assert.equal(manifest.scripts[script], undefined, script);
+  }
+  const files = readdirSync(join(modules, 'peergate'), { recursive: true });
+  assert.equal(files.filter((file) => file.endsWith('.wasm')).length, 1);
+  assert.deepEqual(files.filter((file) => /\.rs$|test|bench|node_modules|tsconfig/.test(file)), []);
+});
+
+test('require works', () => {
+  writeFileSync(join(folder, 'program.cjs'), `const { ${names} } = require('peergate');${program}`);
+  assert.equal(run(process.execPath, ['program.cjs']), expected);
+});
+
+test('import works', () => {
+  writeFileSync(join(folder, 'program.mjs'), `import { ${names} } from 'peergate';${program}`);
+  assert.equal(run(process.execPath, ['program.mjs']), expected);
+});
+
+test('both are one: a gate of one is a gate of the other', () => {
+  writeFileSync(
+    join(folder, 'both.mjs'),
+    `import * as esm from 'peergate';
+     import { createRequire } from 'node:module';
+     const cjs = createRequire(import.meta.url)('peergate');
+     const missing = Object.keys(cjs).filter((name) => cjs[name] !== esm[name]);
+     console.log(missing.join() || 'one');`,
+  );
+  assert.equal(run(process.execPath, ['both.mjs']), 'one\n');
+});
+
+const typed = (express, connect) => `
+import { createServer } from 'node:http';
+${express}
+${connect}
+import { clientCertAuth, createGate, getClientCertificate, AccessDeniedError, PolicyError } from 'peergate';
+import type { ClientCertificate, Decision, DecisionReason, Gate, GateOptions, LoadCode } from 'peergate';
+
+const options: GateOptions = { policy: new URL('file:///policy.json'), source: { preset: 'envoy' } };
+const gate: Gate = createGate(options);
+const auth = clientCertAuth({ gate, trustPeer: (socket) => socket.remoteAddress === '10.0.0.1', onDeny: 'next' });
+
+const app = express();
+app.use(auth);
+app.get('/v1/orders', clientCertAuth({ policy: 'policy.json' }), (request, response) => {
+  const caller: ClientCertificate | undefined = getClientCertificate(request);
+  response.json({ caller: caller?.identity ?? null });
+});
+const connected = connect();
+connected.use(auth);
+connected.use('/v1', auth);
+
+createServer((request, response) => {
+  const through: boolean = auth(request, response);
+  if (through) {
+    const decision: Decision = gate.decide(request);
+    const reason: DecisionReason = decision.reason;
+    response.end(reason);
+  }
+});
+gate.decide({ method: 'GET', path: '/', headers: [['x', { base64: '' }]], connection: { verified: true }, now: new Date() });
+gate.decide(new Request('http://localhost/'));
+try {
+  gate.update({ policy: {} });
+} catch (error) {
+  if (error instanceof PolicyError) {
+    const code: LoadCode = error.code;
+    const line: number = error.line;
+    console.log(code, line);
+  }
+  if (error instanceof AccessDeniedError) {
+    const status: number = error.status;
+    console.log(status);
+  }
+}
+// @ts-expect-error a misspelt option
+clientCertAuth({ gate, onDenied: 'next' });
+// @ts-expect-error a deployment holds its source
+createGate({ deployment: {}, source: {} });
+// @ts-expect-error there is no such reason
+const wrong: boolean = gate.decide({}).reason === 'because';
+console.log(wrong);
+`;
+
+test('the types hold in both module systems, with the types of Express 4 and 5 and of Connect', () => {
+  // The frameworks' types are those of this checkout; the package is the packed one.
+  for (const [version, types] of [['4', 'express4'], ['5', 'express']]) {
+    const project = join(folder, `types-${version}`);
+    const own = join(project, 'node_modules');
+    mkdirSync(join(own, '@types'), { recursive: true });
+    cpSync(join(modules, 'peergate'), join(own, 'peergate'), { recursive: true });
+    for (const name of readdirSync(join(here, 'node_modules/@types'))) {
+      const target = join(here, 'node_modules/@types', name === 'express' ? types : name);
+      if (!['express', 'express4'].includes(name) || name === 'express') {
+        symlinkSync(target, join(own, '@types', name));
+      }
+    }
+    symlinkSync(join(here, 'node_modules/undici-types'), join(own, 'undici-types'));
+    writeFileSync(join(project, 'app.mts'), typed("import express from 'express';", "import connect from 'connect';"));
+    writeFileSync(join(project, 'app.cts'), typed("import express = require('express');", "import connect = require('connect');"));
+    const compilerOptions = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      target: 'es2022',
+      lib: ['es2023'],
+      module: 'node16',
+      types: ['node'],
+      // The types of the frameworks themselves are not ours to check; our own are checked below.
+      skipLibCheck: true,
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.mts', 'app.cts'] }));
+    checked(project);
+    const alone = { ...compilerOptions, skipLibCheck: false };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: alone, files: ['alone.mts', 'alone.cts'] }));
+    writeFileSync(join(project, 'alone.mts'), "export * from 'peergate';");
+    writeFileSync(join(project, 'alone.cts'), "export * from 'peergate';");
+    checked(project);
+  }
+});
+
+function checked(project) {
+  try {
+    run(bin('tsc'), ['--project', project]);
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+}
+
+test('publint finds nothing', () => {
+  run(bin('publint'), ['run', '--strict', tarball]);
+});
+
+test('are the types wrong? no', () => {
+  try {
+    run(bin('attw'), [tarball, '--format', 'ascii', '--no-emoji']);
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+});
