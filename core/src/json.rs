@@ -69,17 +69,11 @@ impl<'a> Text<'a> {
                 return Err(fault(LoadCode::InvalidUtf8, document, good, good.len(), String::new()));
             }
         };
-        let root: &RawValue = serde_json::from_str(text).map_err(|error| {
+        let _: &RawValue = serde_json::from_str(text).map_err(|error| {
             fault(LoadCode::InvalidJson, document, text, syntax_offset(text, &error), String::new())
         })?;
-        let checked = Self { text, document, lines: Lines::new(text) };
-        match scan::check(text) {
-            Ok(()) => Ok(checked),
-            Err((code, offset)) => {
-                let pointer = checked.pointer_to(Node(root.get()), offset);
-                Err(fault(code, document, text, offset, pointer))
-            }
-        }
+        scan::check(text).map_err(|(code, offset, pointer)| fault(code, document, text, offset, pointer))?;
+        Ok(Self { text, document, lines: Lines::new(text) })
     }
 
     /// The outermost value.
@@ -96,38 +90,6 @@ impl<'a> Text<'a> {
     pub(crate) fn place(&self, offset: usize, pointer: String) -> Place {
         let (line, column) = self.lines.locate(self.text, offset);
         Place { document: self.document, pointer, line, column }
-    }
-
-    /// The pointer of the innermost value around an offset.
-    fn pointer_to(&self, root: Node<'a>, offset: usize) -> String {
-        let mut pointer = String::new();
-        let mut node = root;
-        loop {
-            let holds = |node: Node<'_>| {
-                let start = self.offset(node);
-                (start..start.saturating_add(node.0.len())).contains(&offset)
-            };
-            node = match node.kind() {
-                Kind::Object => {
-                    let raw = node.raw_members();
-                    let Some((key, value)) =
-                        raw.into_iter().find(|(key, value)| holds(*key) || holds(*value))
-                    else {
-                        return pointer;
-                    };
-                    let Some(name) = key.string() else { return pointer };
-                    push_step(&mut pointer, &name);
-                    value
-                }
-                Kind::Array => {
-                    let found = node.elements().into_iter().enumerate().find(|(_, value)| holds(*value));
-                    let Some((index, value)) = found else { return pointer };
-                    push_index(&mut pointer, index);
-                    value
-                }
-                _ => return pointer,
-            };
-        }
     }
 }
 
@@ -309,6 +271,8 @@ mod tests {
         assert_eq!(fails(br#"["\udc00\ud800"]"#).0, LoadCode::LoneSurrogate);
         assert_eq!(fails(br#"["\ud83dx"]"#).0, LoadCode::LoneSurrogate);
         assert_eq!(fails(br#"{"x": {"\uDFFF": 1}}"#), at(LoadCode::LoneSurrogate, "/x", 1, 9));
+        let text = br#"{"b":[{"y":"x"}],"a\u002f~":[1,[2],{"z":[],"k":[3,"\ud800"]}]}"#;
+        assert_eq!(fails(text), at(LoadCode::LoneSurrogate, "/a~1~0/2/k/1", 1, 53));
         let text = br#"["\ud83d\ude00", "\\ud800", "\u00e9"]"#;
         assert!(Text::parse(text, Document::Policy, 1 << 20).is_ok());
     }
@@ -321,7 +285,6 @@ mod tests {
         assert_eq!(members[0].key, "k~/");
         let elements = members[0].value.elements();
         assert_eq!(elements[1].string().unwrap(), "A");
-        assert_eq!(text.pointer_to(text.root(), text.offset(elements[1])), "/k~0~1/1");
         let place = text.place(text.offset(elements[1]), String::new());
         assert_eq!((place.line, place.column), (2, 18));
         assert_eq!(place.full_pointer(), "/source");
