@@ -55,8 +55,8 @@ fn entries(text: &str) -> Vec<Entry> {
 
 fn entry(row: BTreeMap<String, Box<RawValue>>) -> Entry {
     let string = |key: &str| row.get(key).map(|raw| serde_json::from_str::<String>(raw.get()).unwrap());
-    let document = |(key, value): (&String, &Box<RawValue>)| {
-        Some(match key.as_str() {
+    let document = |(key, value): (&str, &RawValue)| {
+        Some(match key {
             "policy" => (Kind::Policy, value.get().to_owned()),
             "policyText" => (Kind::Policy, string("policyText")?),
             "rule" => (Kind::Policy, with_rule(value.get())),
@@ -66,7 +66,8 @@ fn entry(row: BTreeMap<String, Box<RawValue>>) -> Entry {
             _ => return None,
         })
     };
-    let mut documents: Vec<_> = row.iter().filter_map(document).collect();
+    let mut documents: Vec<_> =
+        row.iter().map(|(key, value)| (key.as_str(), &**value)).filter_map(document).collect();
     assert_eq!(documents.len(), 1, "one document an entry: {:?}", string("about"));
     let (kind, text) = documents.remove(0);
     Entry {
