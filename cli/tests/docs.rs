@@ -1,4 +1,4 @@
-//! Runs the examples of `docs/cli.md`.
+//! Runs the examples of the documents, and looks for what they name.
 //!
 //! A fence ` ```json NAME ` is a file of that name; in a fence ` ```console ` the lines after `$ ` are
 //! commands, and the others what they print, stdout and stderr together. `…` stands for any text.
@@ -28,7 +28,7 @@ fn every_example_does_what_the_page_says() {
             folder.file(name, &(fence.lines.join("\n") + "\n"));
         } else if fence.info == "console" {
             for (command, expected) in examples(&fence.lines) {
-                check(&folder, command, &expected);
+                check(folder.path(), command, &expected);
                 commands += 1;
             }
         } else {
@@ -39,6 +39,53 @@ fn every_example_does_what_the_page_says() {
     for command in ["check", "eval", "test", "parse xfcc", "parse spiffe", "dev-ca"] {
         assert!(page.contains(&format!("peergate {command} ")), "{command} has no example");
     }
+}
+
+/// The pages that speak of files of this repository: their commands run at its root.
+const PAGES: &[&str] = &[
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/design.md",
+    "docs/envoy.md",
+    "docs/fixtures.md",
+    "docs/policy.md",
+    "docs/codes.md",
+    "node-binding/README.md",
+];
+
+#[test]
+fn the_other_pages_do_what_they_say_and_name_what_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let makefile = std::fs::read_to_string(root.join("Makefile")).unwrap();
+    let mut commands = 0;
+    for page in PAGES {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        for fence in fences(&text).iter().filter(|fence| fence.info == "console") {
+            for (command, expected) in examples(&fence.lines) {
+                check(&root, command, &expected);
+                commands += 1;
+            }
+        }
+        let folder = root.join(page).parent().unwrap().to_path_buf();
+        for target in
+            text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
+        {
+            let file = target.split('#').next().unwrap_or_default();
+            let is_file = !file.is_empty() && !file.contains("://");
+            assert!(!is_file || folder.join(file).exists(), "{page} links to {file}, which is not there");
+        }
+        for named in text.split("make ").skip(1) {
+            let before = text.split(named).next().unwrap_or_default();
+            let is_command = before.ends_with("`make ") || before.ends_with("\nmake ");
+            let target: String = named.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            assert!(
+                !is_command || makefile.contains(&format!("\n{target}:")),
+                "{page} names `make {target}`, which the Makefile has not"
+            );
+        }
+    }
+    assert!(commands >= 6, "only {commands} examples were found");
 }
 
 fn fences(page: &str) -> Vec<Fence> {
@@ -72,16 +119,13 @@ fn examples(lines: &[String]) -> Vec<(&str, Vec<&str>)> {
     examples
 }
 
-fn check(folder: &Folder, line: &str, expected: &[&str]) {
+fn check(folder: &Path, line: &str, expected: &[&str]) {
     let bin = Path::new(PEERGATE).parent().unwrap();
     let path = std::env::join_paths(
         std::iter::once(bin.to_path_buf()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     let mut command = Command::new("sh");
-    command
-        .args(["-c", &format!("{{ {line}\n}} 2>&1")])
-        .current_dir(folder.path())
-        .env("PATH", path.unwrap());
+    command.args(["-c", &format!("{{ {line}\n}} 2>&1")]).current_dir(folder).env("PATH", path.unwrap());
     let printed = finish(command, b"").stdout;
     let printed: Vec<_> = printed.lines().collect();
     let same = printed.len() == expected.len()
