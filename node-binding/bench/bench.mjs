@@ -1,6 +1,8 @@
 // What a guarded request costs inside the process, beside a careful reading of the same header in
-// plain JavaScript and Node's own X509Certificate. Prints medians.
+// plain JavaScript, which knows no policy. The cases take turns, so that a busy machine slows all of
+// them; medians and their ratios are printed.
 
+import { statSync } from 'node:fs';
 import http from 'node:http';
 import { Socket } from 'node:net';
 import os from 'node:os';
@@ -8,7 +10,7 @@ import { clientCertAuth, createGate } from '../dist/index.mjs';
 import { parseXfcc } from './plain-parser.mjs';
 
 const RUNS = 9;
-const RUN_MS = 150;
+const RUN_MS = 100;
 
 /** Distinct values, so that no cache of the engine's sees one twice in a row. */
 const VALUES = 4096;
@@ -55,106 +57,114 @@ function fresh(text) {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
-/** Nanoseconds a call: the median of several runs after one that warms up. */
-function measure(call) {
-  const once = () => {
-    const start = process.hrtime.bigint();
-    const end = start + BigInt(RUN_MS) * 1_000_000n;
-    let calls = 0;
-    let now = start;
-    while (now < end) {
-      for (let i = 0; i < 1000; i += 1) {
-        call(calls + i);
-      }
-      calls += 1000;
-      now = process.hrtime.bigint();
+/** Nanoseconds a call, over one run. */
+function timed(call) {
+  const start = process.hrtime.bigint();
+  const end = start + BigInt(RUN_MS) * 1_000_000n;
+  let calls = 0;
+  let now = start;
+  while (now < end) {
+    for (let i = 0; i < 1000; i += 1) {
+      call(calls + i);
     }
-    return Number(now - start) / calls;
-  };
-  once();
-  const runs = Array.from({ length: RUNS }, once).sort((a, b) => a - b);
-  return runs[RUNS >> 1];
+    calls += 1000;
+    now = process.hrtime.bigint();
+  }
+  return Number(now - start) / calls;
+}
+
+function median(numbers) {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 }
 
 const response = new http.ServerResponse(new http.IncomingMessage(new Socket()));
+const trustPeer = () => true;
 let through = 0;
 const next = () => {
   through += 1;
 };
-const trustPeer = () => true;
+
+/** A guard that lets every one of its requests through, or the case measures something else. */
+function guarded(gate, all) {
+  const auth = clientCertAuth({ gate, trustPeer });
+  return (i) => {
+    const before = through;
+    auth(all(i), response, next);
+    if (through === before) {
+      throw new Error('a request was refused that should have been let through');
+    }
+  };
+}
+
+/** What is computed, so that nothing is left out because nobody wants it. */
+let sink = 0;
+
+const own = requests((i) => xfcc(i, spiffe(i)));
+const values = own.map((request) => request.rawHeaders.at(-1));
+const cases = [
+  [
+    `plain JavaScript: a careful parse of the header (${values[VALUES - 1].length} bytes)`,
+    (i) => {
+      sink += parseXfcc(values[i % VALUES])[0].URI.length;
+    },
+  ],
+];
+for (const count of [1, 1_000, 100_000]) {
+  const all = requests((i) => xfcc(i, spiffe(count - 1 - (i % Math.min(count, VALUES)))));
+  const identities = count === 1 ? '1 identity' : `${count.toLocaleString('en')} identities`;
+  cases.push([`clientCertAuth: ${identities}`, guarded(gateOf(count), (i) => all[i % VALUES])]);
+}
+const gate = gateOf(VALUES);
+const strangers = requests((i) => xfcc(i, `${spiffe(i)}/stranger`));
+cases.push([
+  'decide: refused by no_rule',
+  (i) => {
+    sink += gate.decide(strangers[i % VALUES]).decision === 'deny' ? 1 : 0;
+  },
+]);
+cases.push([
+  'decide: let through, every field read',
+  (i) => {
+    sink += Object.keys(gate.decide(own[i % VALUES]).toJSON()).length;
+  },
+]);
+const anyone = { version: 1, allow: [{ name: 'all', from: 'authenticated' }] };
+const naming = createGate({ deployment: { identityHeader: 'x-client-identity', policy: anyone } });
+const bare = (i) => {
+  const request = new http.IncomingMessage(undefined);
+  request.method = 'GET';
+  request.url = '/';
+  request.rawHeaders.push('x-forwarded-client-cert', values[i % VALUES]);
+  return request;
+};
+cases.push([
+  'making a bare request for the next two',
+  (i) => {
+    sink += bare(i).rawHeaders.length;
+  },
+]);
+cases.push(['clientCertAuth: one rule for all, bare request', guarded(createGate({ policy: anyone }), bare)]);
+cases.push(['clientCertAuth: the same, identity header set', guarded(naming, bare)]);
+
+const runs = cases.map(() => []);
+for (let run = -1; run < RUNS; run += 1) {
+  cases.forEach(([, call], i) => {
+    const ns = timed(call);
+    // The first one warms up.
+    if (run >= 0) {
+      runs[i].push(ns);
+    }
+  });
+}
 
 console.log(`${os.cpus()[0].model}, ${os.cpus().length} cores, Node ${process.version}, median of ${RUNS} runs of ${RUN_MS} ms`);
-
-const rows = [];
-function row(about, ns, calls) {
-  rows.push([about, ns]);
-  console.log(`${about.padEnd(66)} ${ns.toFixed(0).padStart(8)} ns${calls === undefined ? '' : `  ${calls}`}`);
-  return ns;
-}
-
-// Plain JavaScript: the header only, without any policy.
-const lines = requests((i) => xfcc(i, spiffe(i))).map((request) => request.rawHeaders.at(-1));
-let read = 0;
-const plain = row(
-  `plain JavaScript: a careful parse of the header (${lines[VALUES - 1].length} bytes)`,
-  measure((i) => {
-    read += parseXfcc(lines[i % VALUES])[0].URI.length;
-  }),
-);
-
-for (const count of [1, 1_000, 100_000]) {
-  const gate = gateOf(count);
-  const auth = clientCertAuth({ gate, trustPeer });
-  const all = requests((i) => xfcc(i, spiffe(count - 1 - (i % Math.min(count, VALUES)))));
-  through = 0;
-  let asked = 0;
-  const ns = row(
-    `clientCertAuth: ${count.toLocaleString('en')} identities, let through`,
-    measure((i) => {
-      asked += 1;
-      auth(all[i % VALUES], response, next);
-    }),
-  );
-  if (through !== asked) {
-    throw new Error(`only ${through} of ${asked} were let through: this measured something else`);
-  }
-  console.log(`${''.padEnd(66)} ${(ns / plain).toFixed(2).padStart(8)} × the plain parse`);
-  gate.free();
-}
-
-const gate = gateOf(1_000);
-const strangers = requests((i) => xfcc(i, `${spiffe(i)}/stranger`));
-let refused = 0;
-row(
-  'gate.decide: 1,000 identities, refused',
-  measure((i) => {
-    refused += gate.decide(strangers[i % VALUES]).decision === 'deny' ? 1 : 0;
-  }),
-);
-row(
-  'gate.decide: 1,000 identities, let through, every field read',
-  measure((i) => {
-    read += Object.keys(gate.decide(strangers[i % VALUES]).toJSON()).length;
-  }),
-);
-const withHeader = createGate({
-  deployment: {
-    identityHeader: 'x-client-identity',
-    policy: { version: 1, allow: [{ name: 'all', from: 'authenticated' }] },
-  },
+const plain = median(runs[0]);
+cases.forEach(([about], i) => {
+  const ns = median(runs[i]);
+  console.log(`${about.padEnd(66)} ${ns.toFixed(0).padStart(8)} ns ${(ns / plain).toFixed(2).padStart(7)} x plain`);
 });
-const setting = clientCertAuth({ gate: withHeader, trustPeer });
-row(
-  'clientCertAuth: identity header set for the application (new request each)',
-  measure((i) => {
-    const request = new http.IncomingMessage(undefined);
-    request.method = 'GET';
-    request.url = '/';
-    request.rawHeaders.push('x-forwarded-client-cert', lines[i % VALUES]);
-    setting(request, response, next);
-  }),
-);
-console.log(`size of the module: ${(await import('node:fs')).statSync(new URL('../dist/wasm/peergate_bg.wasm', import.meta.url)).size} bytes`);
-if (read === 0 || refused === 0) {
+const module = statSync(new URL('../dist/wasm/peergate_bg.wasm', import.meta.url));
+console.log(`the module has ${module.size} bytes`);
+if (sink === 0) {
   throw new Error('nothing was measured');
 }

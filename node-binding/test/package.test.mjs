@@ -67,6 +67,29 @@ test('both are one: a gate of one is a gate of the other', () => {
   assert.equal(run(process.execPath, ['both.mjs']), 'one\n');
 });
 
+test('the first example of the README runs as it stands', async () => {
+  const [, example] = /```js\n([^]*?)```/.exec(readFileSync(join(modules, 'peergate/README.md'), 'utf8'));
+  symlinkSync(join(here, 'node_modules/express'), join(modules, 'express'));
+  const asked = `
+const server = app.listen(0, '127.0.0.1', async () => {
+  const ask = async (path, uri) => {
+    const headers = uri === undefined ? {} : { 'x-forwarded-client-cert': 'Hash=' + 'a'.repeat(64) + ';Subject="";URI=' + uri };
+    const answer = await fetch('http://127.0.0.1:' + server.address().port + path, { headers });
+    return answer.status + ' ' + (answer.ok ? (await answer.json()).caller : '');
+  };
+  console.log(await ask('/v1/orders/7', 'spiffe://prod.example/ns/web/sa/front'));
+  console.log(await ask('/v1/orders/7', 'spiffe://prod.example/ns/web/sa/other'));
+  console.log(await ask('/v1/orders/7'));
+  console.log(await ask('/healthz'));
+  server.closeAllConnections();
+  server.close();
+});`;
+  assert.match(example, /'10\.0\.0\.7'/);
+  writeFileSync(join(folder, 'readme.mjs'), example.replace('10.0.0.7', '127.0.0.1') + asked);
+  // Nothing in the example answers /healthz: 404 is the application's own.
+  assert.equal(run(process.execPath, ['readme.mjs']), '200 spiffe://prod.example/ns/web/sa/front\n403 \n401 \n404 \n');
+});
+
 const typed = (express, connect) => `
 import { createServer } from 'node:http';
 ${express}

@@ -15,14 +15,15 @@ export interface ConnectionCertificate {
 
 /** What a frame says. Strings stand for bytes: one character, one byte. */
 export interface Asked {
-  method: string | Uint8Array;
-  target: string | Uint8Array;
-  connection: ConnectionCertificate | undefined;
+  readonly method: string | Uint8Array;
+  readonly target: string | Uint8Array;
+  readonly connection: ConnectionCertificate | undefined;
   /** Seconds since 1970. */
-  now: number | undefined;
-  untrustedPeer: boolean;
+  readonly now: number | undefined;
+  /** The peer may not speak for callers. */
+  readonly untrustedPeer: boolean;
   /** Name, value, name, value. */
-  lines: (string | Uint8Array)[];
+  readonly lines: readonly (string | Uint8Array)[];
 }
 
 /** Why a frame could not be written or was not taken. */
@@ -73,8 +74,7 @@ export function ask(handle: GateHandle, asked: Asked): { answer: string } | { fa
     whole = piece(bytes, lines[i]!);
   }
   if (!whole || at !== start + length) {
-    const all = [asked.method, asked.target, ...lines];
-    return { failure: all.some((text) => typeof text === 'string' && BEYOND_LATIN1.test(text)) ? 'not_latin1' : 'frame_mismatch' };
+    return { failure: [asked.method, asked.target, ...lines].some(isBeyondLatin1) ? 'not_latin1' : 'frame_mismatch' };
   }
   const answer = instance.decide(handle, number, length);
   return answer === undefined ? { failure: 'frame_mismatch' } : { answer };
@@ -111,4 +111,8 @@ function piece(bytes: Buffer, content: string | Uint8Array): boolean {
     return seen <= 0xff;
   }
   return !BEYOND_LATIN1.test(content) && bytes.write(content, start, 'latin1') === length;
+}
+
+function isBeyondLatin1(content: string | Uint8Array): boolean {
+  return typeof content === 'string' && BEYOND_LATIN1.test(content);
 }

@@ -5,7 +5,7 @@ import type { GateHandle } from './wasm/peergate.js';
 import type { WarningCode } from './codes.js';
 import { CoreDecision, InternalRefusal, type Answer, type Decision } from './decision.js';
 import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, type Texts } from './documents.js';
-import { ask, type Asked } from './frame.js';
+import { ask } from './frame.js';
 import * as instance from './instance.js';
 import { read, type GateRequest, type Wanted } from './request.js';
 
@@ -79,16 +79,6 @@ class Loaded implements Wanted {
 }
 
 const CONNECTION_USES = ['never', 'if-proxy', 'always'] as const;
-
-/** One request at a time is asked about, and nothing in between waits, so one is enough. */
-const asked: Asked = {
-  method: '',
-  target: '',
-  connection: undefined,
-  now: undefined,
-  untrustedPeer: false,
-  lines: [],
-};
 
 /** A policy and a source that fit each other. Made by `createGate`. */
 export class Gate {
@@ -174,10 +164,7 @@ export class Gate {
     }
     try {
       const current = this.#current();
-      asked.untrustedPeer = untrustedPeer;
-      asked.lines.length = 0;
-      read(request, current, asked);
-      const result = ask(current.handle, asked);
+      const result = ask(current.handle, read(request, current, untrustedPeer));
       return 'answer' in result ? new CoreDecision(result.answer) : new InternalRefusal(result.failure);
     } catch (thrown) {
       if (thrown instanceof instance.WasmTrapError) {

@@ -45,15 +45,12 @@ export interface Wanted {
   readonly connection: 'never' | 'if-proxy' | 'always';
 }
 
-/** Reads a request of any shape into `asked`, whose lines are empty. @internal */
-export function read(request: GateRequest, wanted: Wanted, asked: Asked): void {
+/** Reads a request of any shape. @internal */
+export function read(request: GateRequest, wanted: Wanted, untrustedPeer: boolean): Asked {
   if ('rawHeaders' in request) {
-    readIncoming(request, wanted, asked);
-  } else if (isFetch(request)) {
-    readFetch(request, wanted, asked);
-  } else {
-    readFixture(request, wanted, asked);
+    return readIncoming(request, wanted, untrustedPeer);
   }
+  return isFetch(request) ? readFetch(request, wanted, untrustedPeer) : readFixture(request, wanted, untrustedPeer);
 }
 
 /** Seconds since 1970. */
@@ -68,54 +65,68 @@ function seconds(): number {
  * Behind a proxy the peer of this connection is the proxy, so its certificate is handed over only
  * where the source says that the peer is what counts.
  */
-function readIncoming(request: IncomingMessage, wanted: Wanted, asked: Asked): void {
+function readIncoming(request: IncomingMessage, wanted: Wanted, untrustedPeer: boolean): Asked {
   const { originalUrl } = request as { originalUrl?: unknown };
-  asked.method = request.method ?? '';
-  asked.target = typeof originalUrl === 'string' ? originalUrl : (request.url ?? '');
-  asked.connection = wanted.connection === 'always' ? peerCertificate(request.socket) : undefined;
-  asked.now = wanted.clock ? seconds() : undefined;
   const { rawHeaders } = request;
-  const { lines } = asked;
+  const lines: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     if (wanted.reads(name)) {
       lines.push(name, rawHeaders[i + 1]!);
     }
   }
+  return {
+    method: request.method ?? '',
+    target: typeof originalUrl === 'string' ? originalUrl : (request.url ?? ''),
+    connection: wanted.connection === 'always' ? peerCertificate(request.socket) : undefined,
+    now: wanted.clock ? seconds() : undefined,
+    untrustedPeer,
+    lines,
+  };
 }
 
 function isFetch(request: FetchRequest | RequestFixture): request is FetchRequest {
   return typeof (request as { url?: unknown }).url === 'string';
 }
 
-function readFetch(request: FetchRequest, wanted: Wanted, asked: Asked): void {
+function readFetch(request: FetchRequest, wanted: Wanted, untrustedPeer: boolean): Asked {
   const url = new URL(request.url);
-  asked.method = request.method;
-  asked.target = url.pathname + url.search;
-  asked.connection = undefined;
-  asked.now = wanted.clock ? seconds() : undefined;
+  const lines: string[] = [];
   request.headers.forEach((value, name) => {
     if (wanted.reads(name)) {
-      asked.lines.push(name, value);
+      lines.push(name, value);
     }
   });
+  return {
+    method: request.method,
+    target: url.pathname + url.search,
+    connection: undefined,
+    now: wanted.clock ? seconds() : undefined,
+    untrustedPeer,
+    lines,
+  };
 }
 
-function readFixture(request: RequestFixture, wanted: Wanted, asked: Asked): void {
-  asked.method = bytes(request.method ?? 'GET');
-  asked.target = bytes(request.path ?? '/');
-  asked.now = wanted.clock ? fixtureTime(request.now) : undefined;
-  const pem = request.connection?.certificatePem;
-  asked.connection =
-    wanted.connection === 'never' || pem === undefined
-      ? undefined
-      : { bytes: Buffer.from(bytes(pem)), form: 2, verified: request.connection?.verified === true };
+function readFixture(request: RequestFixture, wanted: Wanted, untrustedPeer: boolean): Asked {
+  const lines: (string | Uint8Array)[] = [];
   for (const [name, value] of request.headers ?? []) {
     const raw = bytes(name);
     if (wanted.reads(typeof raw === 'string' ? raw : Buffer.from(raw).toString('latin1'))) {
-      asked.lines.push(raw, bytes(value));
+      lines.push(raw, bytes(value));
     }
   }
+  const pem = request.connection?.certificatePem;
+  return {
+    method: bytes(request.method ?? 'GET'),
+    target: bytes(request.path ?? '/'),
+    connection:
+      wanted.connection === 'never' || pem === undefined
+        ? undefined
+        : { bytes: Buffer.from(bytes(pem)), form: 2, verified: request.connection?.verified === true },
+    now: wanted.clock ? fixtureTime(request.now) : undefined,
+    untrustedPeer,
+    lines,
+  };
 }
 
 function fixtureTime(now: string | Date | undefined): number {

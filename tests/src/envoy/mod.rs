@@ -38,8 +38,10 @@ const RENEWED_AFTER: usize = 400;
 /// Cases that cannot be expressed here, by rule; the texts are printed with their counts.
 const CLOCK: &str = "core answers differently now, and Envoy cannot be given another clock";
 const CONNECTION: &str = "the case has a TLS connection (real mutual TLS has its own tests)";
-const OWN_ANSWER: &str = "Envoy refused the request itself with 400 or 404, before any filter";
-const OWN_RESET: &str = "Envoy refused bytes that HTTP cannot carry, before any filter";
+const OWN_400_TOO: &str = "Envoy answers 400 itself, before any filter, and core says 400, too";
+const OWN_400: &str = "Envoy answers 400 itself, before any filter, where core refuses for another reason";
+const OWN_404: &str = "Envoy answers 404 itself, before any filter: it routes no such target";
+const OWN_RESET: &str = "Envoy resets the stream: HTTP cannot carry these bytes, and core refuses them";
 
 /// Fields that Envoy adds to what it forwards, or that are not the filter's to forward
 /// (RFC 9110, section 7.6.1).
@@ -181,14 +183,8 @@ impl Implementation for Envoy {
             (Reply::Answer(answer), Some(record)) => {
                 self.outcome(case, now, &answer, record).map(Answer::Outcome)
             }
-            (Reply::Answer(answer), None) => {
-                check_own_answer(&core, Some(answer.status))?;
-                Ok(Answer::NotExpressible(OWN_ANSWER))
-            }
-            (Reply::Reset, None) => {
-                check_own_answer(&core, None)?;
-                Ok(Answer::NotExpressible(OWN_RESET))
-            }
+            (Reply::Answer(answer), None) => own_answer(&core, Some(answer.status)),
+            (Reply::Reset, None) => own_answer(&core, None),
             (Reply::Reset, Some(record)) => bail!("the filter decided, and Envoy reset the stream: {record}"),
         }
     }
@@ -209,20 +205,21 @@ fn refusal(lines: &[String]) -> Result<Outcome> {
     record::refusal(lines.iter().map(String::as_str)).with_context(|| format!("no reason in {lines:?}"))
 }
 
-/// Where Envoy refuses by itself, core must refuse as well; a 400 of Envoy's must be a 400 of core's
-/// wherever core has an opinion on the request as such.
-fn check_own_answer(core: &Outcome, status: Option<u16>) -> Result<()> {
+/// What Envoy refuses by itself core must refuse as well. Only a 404 says nothing about the request:
+/// the proxy has no route for targets like `*`.
+fn own_answer(core: &Outcome, status: Option<u16>) -> Result<Answer> {
     let Outcome::Decided { decision, .. } = core else { bail!("core refuses the documents") };
-    let says = |key: &str, wanted: &str| decision.get(key).and_then(Value::as_str) == Some(wanted);
-    ensure!(
-        says("decision", "deny") || status == Some(404),
-        "Envoy refused the request itself ({status:?}), core lets it through"
-    );
-    if says("reason", "ambiguous_request") && status == Some(400) {
-        let core_status = decision.get("status").and_then(Value::as_u64);
-        ensure!(core_status.is_some_and(|own| (400..500).contains(&own)), "core answers {core_status:?}");
-    }
-    Ok(())
+    let denied = decision.get("decision").and_then(Value::as_str) == Some("deny");
+    let core_says = decision.get("status").and_then(Value::as_u64);
+    let rule = match status {
+        Some(404) => OWN_404,
+        _ if !denied => bail!("Envoy refuses the request itself ({status:?}), core lets it through"),
+        Some(400) if core_says == Some(400) => OWN_400_TOO,
+        Some(400) => OWN_400,
+        None => OWN_RESET,
+        Some(status) => bail!("Envoy answers {status} itself"),
+    };
+    Ok(Answer::NotExpressible(rule))
 }
 
 /// The answer to a refusal is core's, byte for byte.
