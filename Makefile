@@ -34,6 +34,7 @@ lint: tools ## Formatting, clippy and documentation
 	$(CARGO) fmt --all --check
 	python3 -B tests/tools/make-fixtures.py --check
 	$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --locked -p peergate-envoy --release --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps -p peergate-core -p peergate-cli --lib
 
 core-bare: tools ## Prove that core needs no operating system
@@ -43,7 +44,8 @@ unit: filter ## Unit, property and command-line tests, and the filter in a hosti
 	$(CARGO) test --quiet --locked -p peergate-core -p peergate-cli -p peergate-envoy
 	$(CARGO) test --quiet --locked -p peergate-conformance --lib --test host
 
-conformance: filter node cli ## Every fixture on core, filter, Node and Envoy
+conformance: filter node cli ## Every fixture on core, filter, Node and Envoy; mutual TLS in Envoy; the examples
+	$(CARGO) test --quiet --locked -p peergate-conformance --test mtls --test examples
 	$(CARGO) test --quiet --locked -p peergate-conformance --test conformance
 
 node-test: node ## The npm package with real frameworks

@@ -2,6 +2,13 @@
 //!
 //! Read the ratios, not the times: the lines of one group are measured in one run.
 
+#![allow(
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    reason = "a benchmark may panic, and is read as a whole"
+)]
+
 use std::fmt::Write;
 use std::hint::black_box;
 

@@ -515,6 +515,8 @@ fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: HostLimits)
             refuse(LoadCode::AttributeNotCarried, place);
         }
     }
+    // Groups and rules may stand in any order, and errors are told in that of the file.
+    errors.sort_by_key(|error| (error.place.document as u8, error.place.line, error.place.column));
     errors
 }
 

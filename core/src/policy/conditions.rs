@@ -159,6 +159,14 @@ impl<'a> Alternatives<'_, '_, 'a> {
             self.reader.refuse_with(at, LoadCode::EmptyObject, "name at least one attribute");
             return None;
         }
+        // Whichever attribute it is, what a source may lack is the whole name.
+        self.note(
+            at,
+            match role {
+                NameRole::Subject => Attribute::Subject,
+                NameRole::Issuer => Attribute::Issuer,
+            },
+        );
         let mut terms = Vec::with_capacity(members.len());
         for member in &members {
             let oid = match values::attribute(&member.key) {
@@ -197,6 +205,13 @@ impl<'a> Alternatives<'_, '_, 'a> {
         })
     }
 
+    /// Keeps the first place of each attribute.
+    fn note(&mut self, at: &Cursor<'_, 'a>, attribute: Attribute) {
+        if !self.seen.uses.iter().any(|(seen, _)| *seen == attribute) {
+            self.seen.uses.push((attribute, self.reader.place(at)));
+        }
+    }
+
     fn atom(&mut self, at: &Cursor<'_, 'a>, atom: Result<Atom, Fault>) -> Option<Term> {
         let atom = match atom {
             Ok(atom) => atom,
@@ -205,10 +220,7 @@ impl<'a> Alternatives<'_, '_, 'a> {
                 return None;
             }
         };
-        let attribute = attribute_of(&atom);
-        if !self.seen.uses.iter().any(|(seen, _)| *seen == attribute) {
-            self.seen.uses.push((attribute, self.reader.place(at)));
-        }
+        self.note(at, attribute_of(&atom));
         if self.seen.foreign.is_none() && self.principals.is_foreign(&atom) {
             self.seen.foreign = Some(self.reader.mark(at));
         }
