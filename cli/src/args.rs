@@ -21,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Validate policies and deployments
     Check(CheckArgs),
-    /// Read one header value or one name and print what it says
+    /// Read one header value, one name or one certificate and print what it says
     #[command(subcommand)]
     Parse(ParseCommand),
     /// Decide one request
@@ -62,6 +62,8 @@ pub(crate) enum ParseCommand {
         #[arg(long, value_name = "ID", allow_hyphen_values = true)]
         value: Option<OsString>,
     },
+    /// A certificate, PEM or DER, from stdin
+    Cert,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -36,7 +36,7 @@ fn every_example_does_what_the_page_says() {
         }
     }
     assert!(commands >= 15, "only {commands} examples were found");
-    for command in ["check", "eval", "test", "parse xfcc", "parse spiffe", "dev-ca"] {
+    for command in ["check", "eval", "test", "parse xfcc", "parse spiffe", "parse cert", "dev-ca"] {
         assert!(page.contains(&format!("peergate {command} ")), "{command} has no example");
     }
 }

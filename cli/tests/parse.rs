@@ -1,5 +1,10 @@
 //! `peergate parse`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on panics"
+)]
 
 mod common;
 
@@ -173,4 +178,87 @@ fn every_shared_spiffe_vector_reads_as_it_says() {
         assert_eq!(run.json()["error"]["code"], vector["rule"], "{id:?}");
     }
     assert!(!valid.is_empty() && !invalid.is_empty());
+}
+
+/// Certificates of the captures: name and PEM.
+fn certificates() -> Vec<(String, String)> {
+    let vectors = vectors("envoy-captures.json");
+    let certificates = vectors["certs"].as_object().unwrap().iter();
+    certificates.map(|(name, pem)| (name.clone(), pem.as_str().unwrap().to_owned())).collect()
+}
+
+fn der(pem: &str) -> Vec<u8> {
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    BASE64_STANDARD.decode(body).unwrap()
+}
+
+#[test]
+fn cert_prints_the_normalised_certificate() {
+    let (_, pem) = certificates().into_iter().find(|(name, _)| name == "client-a").unwrap();
+    let run = peergate(&["parse", "cert"], pem.as_bytes()).ended(0);
+    assert_eq!(
+        run.stdout,
+        format!(
+            concat!(
+                r#"{{"subjectDn":"CN=client-a,OU=Payments,O=XFCC Lab,C=US","subjectCn":"client-a","#,
+                r#""issuerDn":"CN=XFCC Lab Root CA,O=XFCC Lab","issuerCn":"XFCC Lab Root CA","#,
+                r#""serialNumber":"0x7e82016ec697f7e0508023380986de0d59c96ef1","#,
+                r#""fingerprint256":"D345F6DED74FF6C5E48DC7554E4341E5A5983203FA643D2CE6DF67D9C14F4DD0","#,
+                r#""subjectAltNames":["URI:spiffe://lab.test/ns/prod/sa/payments","DNS:payments.prod.svc"],"#,
+                r#""notBefore":"2025-01-01T00:00:00Z","notAfter":"2036-01-01T00:00:00Z","pem":{}}}"#,
+                "\n"
+            ),
+            json!(pem)
+        )
+    );
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn cert_reads_pem_and_der_alike() {
+    let mut read = 0;
+    for (name, pem) in certificates() {
+        let from_pem = peergate(&["parse", "cert"], pem.as_bytes());
+        let from_der = peergate(&["parse", "cert"], &der(&pem));
+        assert_eq!((&from_pem.stdout, from_pem.code), (&from_der.stdout, from_der.code), "{name}");
+        if from_pem.code == 0 {
+            assert_eq!(from_pem.json()["pem"], pem, "{name}");
+            assert!(from_pem.json().get("verified").is_none(), "nobody has verified it");
+            read += 1;
+        } else {
+            assert_eq!(from_pem.json()["error"]["code"], "bad_name_byte", "{name}");
+        }
+    }
+    assert!(read > 30, "only {read} certificates were read");
+}
+
+#[test]
+fn bad_certificates_print_code_and_offset() {
+    let (_, pem) = certificates().into_iter().find(|(name, _)| name == "client-a").unwrap();
+    let der = der(&pem);
+    let last = der.len();
+    let longer = [&der[..], &[0]].concat();
+    for (input, code, offset) in [
+        (&b""[..], "bad_pem", 0),
+        (b"no certificate", "bad_pem", 0),
+        (format!("{pem}{pem}").as_bytes(), "bad_pem", 0),
+        (&longer, "trailing_bytes", last),
+        (&der[..last - 1], "truncated", 0),
+        // Of DER no newline is dropped: it is no text.
+        (&[&der[..], b"\n"].concat(), "trailing_bytes", last),
+    ] {
+        let run = peergate(&["parse", "cert"], input).ended(1);
+        assert_eq!(run.json(), json!({ "error": { "code": code, "offset": offset } }));
+    }
+}
+
+#[test]
+fn every_code_of_a_certificate_is_on_the_page() {
+    let page = fs::read_to_string(shared_fixtures().join("../../docs/cli.md")).unwrap();
+    for code in peergate_core::x509::X509Code::ALL {
+        let about = code.about().trim().trim_end_matches('.');
+        let rest = about.char_indices().nth(1).map_or("", |(at, _)| &about[at..]);
+        let row = format!("| `{code}` | {}{rest} |", about[..1].to_lowercase());
+        assert!(page.contains(&row), "{row}");
+    }
 }

@@ -25,6 +25,8 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 pub use types::AttributeType;
+#[cfg(feature = "x509")]
+pub(crate) use types::printed_keyword;
 
 use value::RawValue;
 
@@ -70,6 +72,12 @@ impl<'a> NameText<'a> {
                 Err(NameError { offset })
             }
         }
+    }
+
+    /// A text that `parse` has accepted before.
+    #[cfg(feature = "x509")]
+    pub(crate) const fn from_valid(text: &'a str) -> Self {
+        Self(text)
     }
 
     /// The raw text.

@@ -4,11 +4,14 @@
 //! strictly, decides by one identity policy, and gives the same answer in every host: an Envoy
 //! filter, a Node package and a command line all call [`Gate::decide`] and act on the [`Decision`].
 //!
-//! The crate is `no_std` with `alloc`, forbids `unsafe` and never panics on input.
+//! The crate is `no_std` with `alloc`, forbids `unsafe` and never panics on input. The feature `x509`,
+//! which is off by default, reads certificates and needs `std`.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "x509")]
+extern crate std;
 
 pub mod credential;
 pub mod decision;
@@ -29,6 +32,8 @@ pub mod spiffe;
 pub mod target;
 pub mod trace;
 pub mod upstream;
+#[cfg(feature = "x509")]
+pub mod x509;
 pub mod xfcc;
 
 pub use decision::{Decision, Identity, IdentityType, Shadow, Verdict};

@@ -1,5 +1,6 @@
-//! One PEM certificate to DER, strictly (RFC 7468).
+//! One PEM certificate to DER, strictly, and back (RFC 7468).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use base64::Engine;
@@ -18,9 +19,32 @@ pub fn decode(pem: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(body).ok().filter(|der| !der.is_empty())
 }
 
+/// A DER certificate as PEM: lines of 64 characters, each ended by LF.
+#[must_use]
+pub fn encode(der: &[u8]) -> String {
+    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
+    // 48 bytes make 64 characters, and only the last line may be shorter.
+    for line in der.chunks(48) {
+        STANDARD.encode_string(line, &mut out);
+        out.push('\n');
+    }
+    out.push_str("-----END CERTIFICATE-----\n");
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for length in [1, 47, 48, 49, 500] {
+            let der = alloc::vec![0xA5; length];
+            let pem = encode(&der);
+            assert!(pem.lines().all(|line| line.len() <= 64), "{pem}");
+            assert_eq!(decode(pem.as_bytes()), Some(der));
+        }
+    }
 
     #[test]
     fn one_block_and_nothing_else() {

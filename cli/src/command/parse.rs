@@ -1,16 +1,18 @@
-//! `peergate parse`: one value, by grammar only.
+//! `peergate parse`: one value, by grammar only, or one certificate.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
 
+use peergate_core::pem;
 use peergate_core::spiffe::SpiffeId;
+use peergate_core::x509::Certificate;
 use peergate_core::xfcc::text::{Event, Reader};
 use peergate_core::xfcc::{Key, XfccError, json};
 use serde::Serialize;
 
 use super::stdin;
 use crate::args::{ParseCommand, XfccForm};
-use crate::output::{Exit, Failure, print_json};
+use crate::output::{Exit, Failure, print_json, print_line};
 
 pub(super) fn run(command: ParseCommand) -> Result<Exit, Failure> {
     match command {
@@ -22,6 +24,10 @@ pub(super) fn run(command: ParseCommand) -> Result<Exit, Failure> {
             })
         }
         ParseCommand::Spiffe { value } => report(spiffe(&input(value)?)),
+        ParseCommand::Cert => match certificate(&stdin()?) {
+            Ok(json) => print_line(&json).map(|()| Exit::Good),
+            Err(error) => report_error(error),
+        },
     }
 }
 
@@ -65,8 +71,12 @@ impl From<XfccError> for Refusal {
 fn report(read: Result<impl Serialize, Refusal>) -> Result<Exit, Failure> {
     match read {
         Ok(value) => print_json(&value).map(|()| Exit::Good),
-        Err(error) => print_json(&ErrorForm { error }).map(|()| Exit::Finding),
+        Err(error) => report_error(error),
     }
+}
+
+fn report_error(error: Refusal) -> Result<Exit, Failure> {
+    print_json(&ErrorForm { error }).map(|()| Exit::Finding)
 }
 
 fn text_form(value: &[u8]) -> Result<Xfcc, Refusal> {
@@ -109,6 +119,21 @@ fn spiffe(value: &[u8]) -> Result<Spiffe, Refusal> {
     let id =
         SpiffeId::parse(value).map_err(|error| Refusal { code: error.code.code(), offset: error.offset })?;
     Ok(Spiffe { trust_domain: id.trust_domain().into(), path: id.path().into() })
+}
+
+/// The normalised certificate. DER starts with a sequence's 0x30, which is no byte that PEM starts
+/// with; offsets count in the DER.
+fn certificate(bytes: &[u8]) -> Result<String, Refusal> {
+    let decoded;
+    let der = if bytes.first() == Some(&0x30) {
+        bytes
+    } else {
+        decoded = pem::decode(bytes).ok_or(Refusal { code: "bad_pem", offset: 0 })?;
+        &decoded
+    };
+    let certificate = Certificate::from_der(der)
+        .map_err(|error| Refusal { code: error.code.code(), offset: error.offset })?;
+    Ok(certificate.to_json(None, Some(&pem::encode(der))))
 }
 
 /// The value on the command line, or stdin without the newline that `echo` adds.

@@ -94,6 +94,15 @@ impl<'a> AttributeType<'a> {
     }
 }
 
+/// The keyword that OpenSSL and BoringSSL print for an OID, and whether it is to be in upper case.
+#[cfg(feature = "x509")]
+pub(crate) fn printed_keyword(oid: &str) -> Option<(&'static str, bool)> {
+    let mut known = POLICY.iter().chain(PRINTED);
+    let (name, _) = known.find(|(_, known)| *known == oid)?;
+    // `cn`, `ou`, `st`, `uid` and their like are printed in capitals, all others as they stand here.
+    Some((name, name.len() <= 3))
+}
+
 /// Whether a text is a dotted OID: two or more numbers without leading zeros, the first at most 2,
 /// the second below 40 unless the first is 2 (X.660).
 #[must_use]

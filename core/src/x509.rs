@@ -1,0 +1,204 @@
+//! One DER certificate, read strictly into a normalised form. Needs the feature `x509`.
+//!
+//! ```text
+//! bytes ──► at most 16 KiB ──► own walk over all DER ──► own walk over the parts ──► x509-parser
+//!                              lengths, tags, values     order, defaults, names      reads them
+//! ```
+//!
+//! The parser is lenient: it passes non-minimal lengths, trailing bytes, names with NUL, a second
+//! extension of a kind, and so leaves room for two readers that see two certificates. So the walks
+//! admit only bytes that have one reading, and what the parser then makes of them is kept. No type
+//! of the parser is part of the interface.
+//!
+//! Nothing is verified here: neither the signature nor the time.
+
+mod der;
+mod extension;
+mod json;
+mod name;
+mod primitive;
+mod read;
+mod shape;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use crate::dn::NameText;
+use crate::reason::codes;
+
+codes! {
+    /// Why bytes are no certificate that is read.
+    X509Code {
+        /// More than 16 KiB.
+        TooLong = "too_long",
+        /// A value ends before its length says, or an element is missing.
+        Truncated = "truncated",
+        /// Bytes after the end of what should be there.
+        TrailingBytes = "trailing_bytes",
+        /// A length that is not given in advance.
+        IndefiniteLength = "indefinite_length",
+        /// A length in more bytes than it takes.
+        NonMinimalLength = "non_minimal_length",
+        /// Another element was due.
+        UnexpectedTag = "unexpected_tag",
+        /// A string or number in pieces, or a sequence that is not one.
+        WrongForm = "wrong_form",
+        /// Elements within elements beyond what a certificate needs.
+        TooDeep = "too_deep",
+        /// A BOOLEAN that is neither 0x00 nor 0xFF.
+        BadBoolean = "bad_boolean",
+        /// An INTEGER that is empty or has a byte too many.
+        BadInteger = "bad_integer",
+        /// A serial number or a path length below zero.
+        NegativeInteger = "negative_integer",
+        /// An object identifier that is empty, cut off, or has a byte too many.
+        BadOid = "bad_oid",
+        /// A BIT STRING with a wrong number of unused bits, or bits set among them.
+        BadBitString = "bad_bit_string",
+        /// A NULL with content.
+        BadNull = "bad_null",
+        /// A string with bytes that its type has not.
+        BadString = "bad_string",
+        /// A time that is not `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`, or that no calendar has.
+        BadTime = "bad_time",
+        /// No version from 1 to 3, or an element that the version does not have.
+        BadVersion = "bad_version",
+        /// A default value that is written out.
+        ExplicitDefault = "explicit_default",
+        /// The signature algorithm outside is not the one inside.
+        AlgorithmMismatch = "algorithm_mismatch",
+        /// A list that must have an element and has none.
+        EmptyList = "empty_list",
+        /// Two extensions of one kind.
+        DuplicateExtension = "duplicate_extension",
+        /// An alternative name of no known kind, or with the wrong shape for its kind.
+        BadGeneralName = "bad_general_name",
+        /// A byte outside 0x20-0x7E in a URI, DNS or email name.
+        BadNameByte = "bad_name_byte",
+        /// More than 512 alternative names.
+        TooManySans = "too_many_sans",
+        /// The parser does not read what passed all of the above.
+        Unreadable = "unreadable",
+    }
+}
+
+/// Why bytes are no certificate that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct X509Error {
+    /// The rule that is broken.
+    pub code: X509Code,
+    /// The byte at which it shows.
+    pub offset: usize,
+}
+
+impl core::fmt::Display for X509Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} at byte {}", self.code, self.offset)
+    }
+}
+
+impl core::error::Error for X509Error {}
+
+/// What a certificate says, in a form that no longer needs its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Certificate {
+    /// SHA-256 of the DER.
+    pub sha256: [u8; 32],
+    /// Who it is about; may be empty.
+    pub subject: Name,
+    /// Who signed it.
+    pub issuer: Name,
+    /// The serial number, big-endian without leading zero bytes: zero is empty, as in policies.
+    pub serial: Box<[u8]>,
+    /// First second of its validity, since 1970.
+    pub not_before: i64,
+    /// Last second of its validity, since 1970.
+    pub not_after: i64,
+    /// The URI, DNS, IP and email names, in order.
+    pub alt_names: Vec<AltName>,
+    /// How many alternative names of other kinds there are.
+    pub other_alt_names: usize,
+    /// Whether it may sign other certificates: the basic constraint `cA`.
+    pub is_ca: bool,
+    /// The extended key usages as dotted OIDs, in order.
+    pub extended_key_usages: Vec<Box<str>>,
+    /// All extensions, in order, no two with one OID.
+    pub extensions: Vec<Extension>,
+}
+
+/// A subject alternative name. The texts hold bytes from 0x20 to 0x7E only, and may be empty.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AltName {
+    /// A URI.
+    Uri(Box<str>),
+    /// A DNS name; whether it is one that a policy may compare is for the source to say.
+    Dns(Box<str>),
+    /// An IP address.
+    Ip(IpAddr),
+    /// An email address.
+    Email(Box<str>),
+}
+
+/// The notation of policies: `URI:`, `DNS:`, `IP:` or `email:` and the value.
+impl core::fmt::Display for AltName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Uri(text) => write!(f, "URI:{text}"),
+            Self::Dns(text) => write!(f, "DNS:{text}"),
+            Self::Ip(address) => write!(f, "IP:{address}"),
+            Self::Email(text) => write!(f, "email:{text}"),
+        }
+    }
+}
+
+/// An extension.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Extension {
+    /// Its OID, dotted.
+    pub oid: Box<str>,
+    /// Whether it must be understood.
+    pub critical: bool,
+    /// Its text, if its value is exactly one `UTF8String`, `IA5String` or `PrintableString`.
+    pub text: Option<Box<str>>,
+}
+
+/// A distinguished name, kept as the RFC 4514 text that OpenSSL and BoringSSL print for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// The text with what compares it.
+    #[must_use]
+    pub fn as_text(&self) -> NameText<'_> {
+        // `read` made the name only after `NameText::parse` had accepted the text.
+        NameText::from_valid(&self.0)
+    }
+
+    /// The RFC 4514 text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The only common name; none if there are several, or if it is not text.
+    #[must_use]
+    pub fn common_name(&self) -> Option<Cow<'_, str>> {
+        let mut names = self.as_text().attributes().filter(|attribute| attribute.ty.is_common_name());
+        names.next().filter(|name| name.is_text && names.next().is_none()).map(|name| name.value)
+    }
+}
+
+impl Certificate {
+    /// Reads a DER certificate.
+    ///
+    /// # Errors
+    /// The first rule that the bytes break.
+    pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
+        let outline = shape::check(der)?;
+        read::certificate(der, &outline).ok_or(X509Error { code: X509Code::Unreadable, offset: 0 })
+    }
+}

@@ -1,0 +1,133 @@
+//! The extensions that are read: alternative names, basic constraints, extended key usages, text.
+
+use alloc::borrow::Cow;
+
+use super::X509Code::{
+    BadGeneralName, BadNameByte, BadOid, BadString, EmptyList, NegativeInteger, TooManySans,
+};
+use super::X509Error;
+use super::der::{BOOLEAN, Element, Elements, INTEGER, OID, SEQUENCE, error, walk};
+use super::primitive;
+use super::shape::{self, Outline};
+use crate::limits::SANS;
+
+/// 2.5.29.17
+pub(super) const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
+/// 2.5.29.19
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x13];
+/// 2.5.29.37
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x25];
+
+/// Checks the value of an extension, as far as it is one that is read.
+pub(super) fn check<'a>(oid: &[u8], value: &Element<'a>, outline: &mut Outline<'a>) -> Result<(), X509Error> {
+    match oid {
+        ALT_NAMES => outline.alt_names = alt_names(value)?,
+        BASIC_CONSTRAINTS => outline.is_ca = basic_constraints(value)?,
+        EXTENDED_KEY_USAGE => {
+            let mut usages = only_sequence(value)?;
+            walk(usages)?;
+            while !usages.is_empty() {
+                outline.extended_key_usages.push(usages.expect(OID)?.content);
+            }
+        }
+        _ => {
+            string(value.content, value.content_at)?;
+        }
+    }
+    Ok(())
+}
+
+/// The text of a value that is exactly one string; `None` for a value of another type. A value that
+/// starts like a string and is none is an error: somebody might read it as one.
+pub(super) fn string(value: &[u8], at: usize) -> Result<Option<Cow<'_, str>>, X509Error> {
+    if !value.first().is_some_and(|tag| primitive::is_extension_text(*tag)) {
+        return Ok(None);
+    }
+    let mut elements = Elements::new(value, at);
+    let element = elements.any()?;
+    elements.end()?;
+    match primitive::text(element.tag, element.content) {
+        Some(text) => Ok(Some(text)),
+        None => Err(error(BadString, element.content_at)),
+    }
+}
+
+/// The elements of the one sequence that the value is; at least one.
+fn only_sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, X509Error> {
+    let elements = sequence(value)?;
+    if elements.is_empty() { Err(error(EmptyList, elements.at())) } else { Ok(elements) }
+}
+
+fn sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, X509Error> {
+    let mut elements = value.inside();
+    let sequence = elements.expect(SEQUENCE)?;
+    elements.end()?;
+    Ok(sequence.inside())
+}
+
+fn basic_constraints(value: &Element<'_>) -> Result<bool, X509Error> {
+    let mut parts = sequence(value)?;
+    walk(parts)?;
+    let is_ca = parts.optional(BOOLEAN)?;
+    if let Some(flag) = &is_ca {
+        shape::not_default(flag)?;
+    }
+    if let Some(length) = parts.optional(INTEGER)?
+        && matches!(length.content, [0x80..=0xFF, ..])
+    {
+        return Err(error(NegativeInteger, length.content_at));
+    }
+    parts.end()?;
+    Ok(is_ca.is_some())
+}
+
+/// Answers with their number.
+fn alt_names(value: &Element<'_>) -> Result<usize, X509Error> {
+    let mut names = only_sequence(value)?;
+    let mut count: usize = 0;
+    while !names.is_empty() {
+        let name = names.any()?;
+        count = count.saturating_add(1);
+        if count > SANS {
+            return Err(name.fails(TooManySans));
+        }
+        general_name(&name)?;
+    }
+    Ok(count)
+}
+
+/// The nine kinds, each in its form: text, an address and an OID are primitive, the rest is made of
+/// elements.
+fn general_name(name: &Element<'_>) -> Result<(), X509Error> {
+    let mut inside = name.inside();
+    match name.tag {
+        0x81 | 0x82 | 0x86 => text(name),
+        0x87 if matches!(name.content.len(), 4 | 16) => Ok(()),
+        0x88 if primitive::oid_text(name.content).is_none() => Err(error(BadOid, name.content_at)),
+        0x88 => Ok(()),
+        0xA0 => {
+            walk(inside)?;
+            inside.expect(OID)?;
+            let mut value = inside.expect(0xA0)?.inside();
+            inside.end()?;
+            value.any()?;
+            value.end()
+        }
+        0xA3 | 0xA5 => walk(inside),
+        0xA4 => {
+            walk(inside)?;
+            shape::name(&mut inside)?;
+            inside.end()
+        }
+        _ => Err(name.fails(BadGeneralName)),
+    }
+}
+
+/// An IA5String may hold control characters, but no name of these kinds does, and each has been used
+/// to make two readers differ.
+fn text(name: &Element<'_>) -> Result<(), X509Error> {
+    match name.content.iter().position(|byte| !matches!(byte, 0x20..=0x7E)) {
+        None => Ok(()),
+        Some(at) => Err(error(BadNameByte, name.content_at.saturating_add(at))),
+    }
+}

@@ -1,0 +1,91 @@
+//! A name in DER to the RFC 4514 text that OpenSSL and BoringSSL print with `XN_FLAG_RFC2253`: the
+//! last RDN first, bytes beyond ASCII escaped, values of unknown types in hexadecimal. So a name that
+//! comes in a certificate is spelled like the same name in a proxy's header.
+
+use alloc::string::String;
+use core::fmt::Write;
+
+use super::Name;
+use super::primitive;
+use crate::dn::{NameText, printed_keyword};
+
+/// An attribute in DER.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute<'a> {
+    /// The content of its OID.
+    pub(super) oid: &'a [u8],
+    /// The identifier byte of its value.
+    pub(super) tag: u8,
+    /// The content of its value.
+    pub(super) value: &'a [u8],
+    /// Whether it is in the RDN of the attribute before it.
+    pub(super) same_rdn: bool,
+}
+
+/// The name of these attributes, which stand in the order of the certificate.
+pub(super) fn name<'a>(attributes: impl DoubleEndedIterator<Item = Attribute<'a>>) -> Option<Name> {
+    let mut out = String::new();
+    let mut separator = "";
+    for attribute in attributes.rev() {
+        out.push_str(separator);
+        write_attribute(&attribute, &mut out)?;
+        separator = if attribute.same_rdn { "+" } else { "," };
+    }
+    NameText::parse(out.as_bytes()).ok()?;
+    Some(Name(out))
+}
+
+// Writing to a String cannot fail, which is why the results below are dropped.
+
+fn write_attribute(attribute: &Attribute<'_>, out: &mut String) -> Option<()> {
+    let oid = primitive::oid_text(attribute.oid)?;
+    let text = match printed_keyword(&oid) {
+        Some((keyword, capitals)) => {
+            out.extend(keyword.chars().map(|c| if capitals { c.to_ascii_uppercase() } else { c }));
+            primitive::text(attribute.tag, attribute.value)
+        }
+        None => {
+            out.push_str(&oid);
+            None
+        }
+    };
+    out.push('=');
+    match text {
+        Some(text) => write_text(&text, out),
+        None => write_der(attribute, out),
+    }
+    Some(())
+}
+
+fn write_text(text: &str, out: &mut String) {
+    let last = text.len().saturating_sub(1);
+    for (at, byte) in text.bytes().enumerate() {
+        let special = match byte {
+            b'"' | b'+' | b',' | b';' | b'<' | b'>' | b'\\' => true,
+            b'#' => at == 0,
+            b' ' => at == 0 || at == last,
+            0..=0x1F | 0x7F..=0xFF => {
+                let _ = write!(out, "\\{byte:02X}");
+                continue;
+            }
+            _ => false,
+        };
+        if special {
+            out.push('\\');
+        }
+        out.push(char::from(byte));
+    }
+}
+
+/// `#` and the whole element, with the length that the walk has seen to be minimal.
+fn write_der(attribute: &Attribute<'_>, out: &mut String) {
+    let length = attribute.value.len();
+    let _ = match length {
+        0..=0x7F => write!(out, "#{:02X}{length:02X}", attribute.tag),
+        0x80..=0xFF => write!(out, "#{:02X}81{length:02X}", attribute.tag),
+        _ => write!(out, "#{:02X}82{length:04X}", attribute.tag),
+    };
+    for byte in attribute.value {
+        let _ = write!(out, "{byte:02X}");
+    }
+}
