@@ -3,9 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use subtle::ConstantTimeEq;
-
-use super::principal::{Atom, NameRole, Term, is_under};
+use super::met::Met;
 use super::principals::{Key, Kind, Principals};
 use crate::credential::Credential;
 
@@ -18,12 +16,6 @@ pub(super) enum Match {
     Yes,
 }
 
-impl From<bool> for Match {
-    fn from(holds: bool) -> Self {
-        if holds { Self::Yes } else { Self::No }
-    }
-}
-
 /// An authenticated caller.
 #[derive(Debug)]
 pub(crate) struct Facts<'c, 'a> {
@@ -33,14 +25,12 @@ pub(crate) struct Facts<'c, 'a> {
     pub(crate) spiffe: Option<&'c str>,
 }
 
-/// DNS names are at most 253 bytes; a longer one is nobody's.
-const DNS_BYTES: usize = 253;
-
 impl Facts<'_, '_> {
     /// Adds the rules that have a principal for this caller to `bits`.
     pub(super) fn look_up(&self, table: &Principals, deny: &[u64], bits: &mut [u64]) {
+        let mut met = Met::new();
         let mut find = |kind: Kind, first: &[u8], second: &[u8], found: Match| {
-            table.look_up(Key { kind, first, second }, found, self, deny, bits);
+            table.look_up(Key { kind, first, second }, found, &mut met);
         };
         let yes = Match::Yes;
         if table.has(Kind::Sha256) {
@@ -59,11 +49,13 @@ impl Facts<'_, '_> {
             self.credential.names.uris().for_each(|uri| find(Kind::Uri, uri.as_bytes(), &[], yes));
         }
         if table.has(Kind::Dns) || table.has(Kind::DnsUnder) {
-            for name in self.credential.names.dns().filter(|name| name.len() <= DNS_BYTES) {
+            let longest = table.longest_dns_under();
+            for name in self.credential.names.dns() {
                 let name = lower(&name);
                 find(Kind::Dns, name.as_bytes(), &[], yes);
                 if table.has(Kind::DnsUnder) {
-                    dns_parents(&name).for_each(|parent| find(Kind::DnsUnder, parent.as_bytes(), &[], yes));
+                    let parents = dns_parents(&name).filter(|parent| parent.len() <= longest);
+                    parents.for_each(|parent| find(Kind::DnsUnder, parent.as_bytes(), &[], yes));
                 }
             }
         }
@@ -82,57 +74,7 @@ impl Facts<'_, '_> {
                 }
             }
         }
-    }
-
-    /// Whether a whole principal holds.
-    pub(super) fn holds(&self, term: &Term) -> Match {
-        match term {
-            Term::Is(atom) => self.is(atom),
-            Term::Any(terms) => terms.iter().map(|term| self.holds(term)).max().unwrap_or(Match::No),
-            Term::All(terms) => terms.iter().map(|term| self.holds(term)).min().unwrap_or(Match::No),
-        }
-    }
-
-    fn is(&self, atom: &Atom) -> Match {
-        let names = &self.credential.names;
-        match atom {
-            Atom::Spiffe(id) => (self.spiffe == Some(id)).into(),
-            Atom::SpiffeUnder(prefix) => self.spiffe.is_some_and(|id| is_under(id, prefix)).into(),
-            Atom::Uri(uri) => (self.spiffe.is_none() && names.uris().any(|name| *name == **uri)).into(),
-            Atom::Dns(dns) => names.dns().any(|name| name.eq_ignore_ascii_case(dns)).into(),
-            Atom::DnsUnder(parent) => names
-                .dns()
-                .any(|name| dns_parents(&lower(&name)).any(|candidate| candidate == &**parent))
-                .into(),
-            Atom::Name(NameRole::Subject, name) => self
-                .credential
-                .subject
-                .is_some_and(|subject| {
-                    let mut canonical = Vec::new();
-                    subject.write_canonical(&mut canonical);
-                    canonical == **name
-                })
-                .into(),
-            Atom::NameAttribute { role: NameRole::Subject, oid, value } => {
-                let attributes = self.credential.subject.iter().flat_map(|subject| subject.attributes());
-                let mut equal = attributes.filter(|attribute| {
-                    attribute.is_text && attribute.ty.oid() == &**oid && attribute.value == **value
-                });
-                match equal.next() {
-                    None => Match::No,
-                    Some(attribute) if attribute.ty.is_common_name() => self.common_name(),
-                    Some(_) => Match::Yes,
-                }
-            }
-            Atom::Sha256(hash) => bool::from(self.credential.sha256.ct_eq(hash)).into(),
-            // No source of today carries these; a policy that asks for them does not load.
-            Atom::Name(NameRole::Issuer, _)
-            | Atom::NameAttribute { role: NameRole::Issuer, .. }
-            | Atom::Ip(_)
-            | Atom::Email(_)
-            | Atom::Serial(_)
-            | Atom::Extension { .. } => Match::No,
-        }
+        table.add_rules(&mut met, deny, bits);
     }
 
     /// What a common name that is equal counts for.
@@ -146,7 +88,7 @@ impl Facts<'_, '_> {
 }
 
 /// The trust domain, each `/` boundary, and the ID itself.
-fn spiffe_prefixes(id: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn spiffe_prefixes(id: &str) -> impl Iterator<Item = &str> {
     // Eight bytes are `spiffe:/`, so the first boundary is the end of the trust domain.
     let boundaries = id.match_indices('/').map(|(at, _)| at).skip(2);
     boundaries.chain([id.len()]).filter_map(move |end| id.get(..end))

@@ -7,6 +7,7 @@ pub(crate) mod decide;
 
 pub mod document;
 pub(crate) mod matching;
+mod met;
 pub mod paths;
 pub mod principal;
 mod principals;

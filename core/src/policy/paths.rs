@@ -62,7 +62,7 @@ impl Pattern {
         let mut segments = text.split('/').skip(1).peekable();
         while let Some(segment) = segments.next() {
             // In its widest reading, too, a pattern has at most 32 segments: the depth of a walk.
-            let lax = Reading { splits_escapes: true, cuts_parameters: false };
+            let lax = Reading { splits_escapes: true, parameters: Parameters::Kept };
             count = count.saturating_add(lax.segments(segment.as_bytes()).count());
             if count > PATTERN_SEGMENTS || !is_part(segment, segments.peek().is_none()) {
                 return Err(PatternError { offset });
@@ -336,33 +336,49 @@ struct Reading {
     /// `%2F` separates segments.
     splits_escapes: bool,
     /// `;` ends what counts of a segment.
-    cuts_parameters: bool,
+    parameters: Parameters,
+}
+
+/// What becomes of `;` and what follows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parameters {
+    /// It stays.
+    Kept,
+    /// It goes up to the next separator, `%2F` among them if that is one.
+    Cut,
+    /// It goes up to the next `/`, before anything is decoded.
+    CutFirst,
 }
 
 impl Reading {
     /// As written.
-    const OPAQUE: Self = Self { splits_escapes: false, cuts_parameters: false };
+    const OPAQUE: Self = Self { splits_escapes: false, parameters: Parameters::Kept };
     /// The others.
-    const LAX: [Self; 3] = [
-        Self { splits_escapes: true, cuts_parameters: false },
-        Self { splits_escapes: false, cuts_parameters: true },
-        Self { splits_escapes: true, cuts_parameters: true },
+    const LAX: [Self; 4] = [
+        Self { splits_escapes: true, parameters: Parameters::Kept },
+        Self { splits_escapes: false, parameters: Parameters::Cut },
+        Self { splits_escapes: true, parameters: Parameters::Cut },
+        Self { splits_escapes: true, parameters: Parameters::CutFirst },
     ];
 
     /// Whether this reading can differ from a simpler one for these bytes.
     fn applies(self, path: &[u8]) -> bool {
         (!self.splits_escapes || path.windows(3).any(is_encoded_slash))
-            && (!self.cuts_parameters || memchr::memchr(b';', path).is_some())
+            && (self.parameters == Parameters::Kept || memchr::memchr(b';', path).is_some())
     }
 
     fn segments(self, segment: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-        EncodedSlashes { rest: Some(segment), split: self.splits_escapes }.map(move |segment| {
-            match memchr::memchr(b';', segment) {
-                Some(end) if self.cuts_parameters => segment.get(..end).unwrap_or_default(),
-                _ => segment,
-            }
-        })
+        let cut_if = move |segment, parameters| {
+            if self.parameters == parameters { without_parameters(segment) } else { segment }
+        };
+        let segment = cut_if(segment, Parameters::CutFirst);
+        EncodedSlashes { rest: Some(segment), split: self.splits_escapes }
+            .map(move |segment| cut_if(segment, Parameters::Cut))
     }
+}
+
+fn without_parameters(segment: &[u8]) -> &[u8] {
+    memchr::memchr(b';', segment).and_then(|end| segment.get(..end)).unwrap_or(segment)
 }
 
 /// A segment, cut at each `%2F` if asked to.
@@ -503,6 +519,9 @@ mod tests {
             ("/a/b", "/a;x/b;y"),
             ("/a/b", "/a;x%2Fz/b"),
             ("/a/b", "/a%2Fb;y"),
+            ("/a/b", "/a%2Fb;y%2Fz"),
+            ("/a/*", "/a;y%2Fz/b"),
+            ("/a%2Fb;y%2Fz", "/a/b"),
             ("/a/{x}/b", "/a%2F/b"),
             ("/a;b", "/a;b"),
             ("/admin", "/%61dmin"),

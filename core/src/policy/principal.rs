@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::reason::codes;
-use crate::spiffe::SpiffeId;
 
 codes! {
     /// What a condition needs of a source.
@@ -93,12 +92,4 @@ pub enum Term {
     Any(Vec<Term>),
     /// All of them; never empty.
     All(Vec<Term>),
-}
-
-/// Whether `id` is a SPIFFE ID that is `prefix` or stands below it.
-pub(crate) fn is_under(id: &str, prefix: &str) -> bool {
-    match (SpiffeId::parse(id.as_bytes()), SpiffeId::parse(prefix.as_bytes())) {
-        (Ok(id), Ok(prefix)) => id.is_under(&prefix),
-        _ => false,
-    }
 }

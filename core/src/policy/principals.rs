@@ -2,8 +2,9 @@
 //!
 //! Every comparison of the document is an entry under the bytes it compares with. A credential's
 //! names are looked up one by one; an entry leads to *classes* (a group, or the principals written in
-//! one rule), and a class is a set of rules. A principal with several conditions is entered under
-//! the condition whose values occur least often, and its others are checked when that one is met.
+//! one rule), and a class is a set of rules. A principal with several conditions is a formula over
+//! entries; the condition whose values occur least often leads to it, and the formula is checked,
+//! once, when that one is met.
 
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
@@ -13,7 +14,8 @@ use hashbrown::{HashMap, HashTable};
 use subtle::ConstantTimeEq;
 
 use super::bits::RuleSet;
-use super::matching::{Facts, Match};
+use super::matching::Match;
+use super::met::{self, EntryNumber, Formula, Met};
 use super::principal::{Atom, Term};
 
 /// The kind of an entry.
@@ -45,7 +47,7 @@ pub(super) struct Key<'a> {
 }
 
 /// What an entry leads to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hit {
     /// The principal is met: its class.
     Class(u32),
@@ -59,19 +61,23 @@ struct Entry {
     start: u32,
     /// Bytes of the first part, and of the second.
     lens: (u32, u32),
-    /// The newest link; links form a list.
+    number: EntryNumber,
+    /// The newest link; links form a list. [`NO_LINK`] where only formulas ask for the entry.
     link: u32,
 }
 
 #[derive(Debug)]
 struct Link {
     hit: Hit,
-    next: Option<u32>,
+    next: u32,
 }
+
+/// The end of a list of links, of which there are never so many.
+const NO_LINK: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Compound {
-    term: Term,
+    formula: Formula,
     class: u32,
 }
 
@@ -85,6 +91,8 @@ pub(super) struct Principals {
     classes: Vec<RuleSet>,
     /// Bit `kind` is set when there is an entry of it.
     kinds: u16,
+    /// Bytes of the longest name under `DnsUnder`: a longer parent need not be looked up.
+    longest_dns_under: usize,
     hasher: FixedState,
 }
 
@@ -101,6 +109,7 @@ impl Principals {
             compounds: Vec::new(),
             classes: Vec::new(),
             kinds: 0,
+            longest_dns_under: 0,
             hasher: FixedState::with_seed(0),
         };
         let mut counts = Counts::with_hasher(FixedState::with_seed(0));
@@ -133,13 +142,14 @@ impl Principals {
 
     fn enter_term(&mut self, term: &Term, class: u32, counts: &Counts) {
         match term {
-            Term::Is(atom) => self.enter(atom, Hit::Class(class)),
+            Term::Is(atom) => self.link(atom, Hit::Class(class)),
             Term::Any(terms) => terms.iter().for_each(|term| self.enter_term(term, class, counts)),
             Term::All(terms) => match terms.as_slice() {
                 [only] => self.enter_term(only, class, counts),
                 _ => {
                     let number = index(self.compounds.len());
-                    self.compounds.push(Compound { term: term.clone(), class });
+                    let formula = self.formula(term);
+                    self.compounds.push(Compound { formula, class });
                     self.enter_trigger(term, Hit::Compound(number), counts);
                 }
             },
@@ -148,7 +158,7 @@ impl Principals {
 
     fn enter_trigger(&mut self, term: &Term, hit: Hit, counts: &Counts) {
         match term {
-            Term::Is(atom) => self.enter(atom, hit),
+            Term::Is(atom) => self.link(atom, hit),
             Term::Any(terms) => terms.iter().for_each(|term| self.enter_trigger(term, hit, counts)),
             Term::All(terms) => {
                 if let Some(rarest) = terms.iter().min_by_key(|term| self.occurrences(term, counts)) {
@@ -167,63 +177,112 @@ impl Principals {
         }
     }
 
-    fn enter(&mut self, atom: &Atom, hit: Hit) {
+    /// The same over entries. As deep as the term, and that as the document.
+    fn formula(&mut self, term: &Term) -> Formula {
+        match term {
+            Term::Is(atom) => Formula::Is(self.enter(atom, None)),
+            Term::Any(terms) => {
+                let (mut entries, mut others) = (Vec::with_capacity(terms.len()), Vec::new());
+                for term in terms {
+                    match self.formula(term) {
+                        Formula::Is(entry) => entries.push(entry),
+                        other => others.push(other),
+                    }
+                }
+                entries.sort_unstable();
+                entries.dedup();
+                Formula::Any(entries.into(), others.into())
+            }
+            Term::All(terms) => Formula::All(terms.iter().map(|term| self.formula(term)).collect()),
+        }
+    }
+
+    fn link(&mut self, atom: &Atom, hit: Hit) {
+        self.enter(atom, Some(hit));
+    }
+
+    /// The number of the atom's entry, which is made if it is not there and leads to `hit` from now on.
+    fn enter(&mut self, atom: &Atom, hit: Option<Hit>) -> EntryNumber {
         let key = key(atom);
         self.kinds |= key.kind.bit();
-        let link = index(self.links.len());
+        if key.kind == Kind::DnsUnder {
+            self.longest_dns_under = self.longest_dns_under.max(key.first.len());
+        }
         let Self { entries, text, links, hasher, .. } = self;
         let hash = hash_of(hasher, key);
-        match entries.find_mut(hash, |entry| entry.is(key, text)) {
-            Some(entry) => {
-                links.push(Link { hit, next: Some(entry.link) });
-                entry.link = link;
+        if let Some(entry) = entries.find_mut(hash, |entry| entry.is(key, text)) {
+            let newest = usize::try_from(entry.link).ok().and_then(|link| links.get(link));
+            // Terms come class by class, so a repeat stands first.
+            if let Some(hit) = hit.filter(|hit| newest.is_none_or(|link| link.hit != *hit)) {
+                let next = entry.link;
+                entry.link = index(links.len());
+                links.push(Link { hit, next });
             }
-            None => {
-                let start = index(text.len());
-                text.extend_from_slice(key.first);
-                text.extend_from_slice(key.second);
-                let lens = (index(key.first.len()), index(key.second.len()));
-                links.push(Link { hit, next: None });
-                let entry = Entry { kind: key.kind, start, lens, link };
-                entries.insert_unique(hash, entry, |entry| hash_of(hasher, entry.key(text)));
-            }
+            return entry.number;
         }
+        let start = index(text.len());
+        text.extend_from_slice(key.first);
+        text.extend_from_slice(key.second);
+        let lens = (index(key.first.len()), index(key.second.len()));
+        let mut link = NO_LINK;
+        if let Some(hit) = hit {
+            link = index(links.len());
+            links.push(Link { hit, next: NO_LINK });
+        }
+        let number = index(entries.len());
+        let entry = Entry { kind: key.kind, start, lens, number, link };
+        entries.insert_unique(hash, entry, |entry| hash_of(hasher, entry.key(text)));
+        number
     }
 
     pub(super) fn has(&self, kind: Kind) -> bool {
         self.kinds & kind.bit() != 0
     }
 
-    /// Looks a name up and adds the rules it is for to `bits`; those that the name may only deny by
-    /// (`Match::DenyOnly`) are cut down to `deny`.
-    pub(super) fn look_up(
-        &self,
-        key: Key<'_>,
-        found: Match,
-        facts: &Facts<'_, '_>,
-        deny: &[u64],
-        bits: &mut [u64],
-    ) {
+    /// Bytes of the longest `dnsUnder`.
+    pub(super) const fn longest_dns_under(&self) -> usize {
+        self.longest_dns_under
+    }
+
+    /// Looks a name up and notes the entry, if there is one.
+    pub(super) fn look_up(&self, key: Key<'_>, found: Match, met: &mut Met) {
         let hash = hash_of(&self.hasher, key);
-        let entry = self.entries.find(hash, |entry| entry.is(key, &self.text));
-        let mut next = entry.map(|entry| entry.link);
-        while let Some(link) = next.and_then(|link| self.links.get(usize::try_from(link).ok()?)) {
-            next = link.next;
-            let (class, found) = match link.hit {
-                Hit::Class(class) => (class, found),
-                Hit::Compound(number) => {
-                    let compound = usize::try_from(number).ok().and_then(|number| self.compounds.get(number));
-                    let Some(compound) = compound else { continue };
-                    (compound.class, facts.holds(&compound.term))
+        if let Some(entry) = self.entries.find(hash, |entry| entry.is(key, &self.text)) {
+            met.note(met::Entry { number: entry.number, link: entry.link, found });
+        }
+    }
+
+    /// Adds the rules for which principals are met to `bits`; those that are met for denying only
+    /// (`Match::DenyOnly`) are cut down to `deny`.
+    pub(super) fn add_rules(&self, met: &mut Met, deny: &[u64], bits: &mut [u64]) {
+        let met = met.sorted();
+        let mut compounds: Vec<u32> = Vec::new();
+        for entry in met {
+            let mut next = entry.link;
+            while let Some(link) = usize::try_from(next).ok().and_then(|link| self.links.get(link)) {
+                next = link.next;
+                match link.hit {
+                    Hit::Class(class) => self.add_class(class, entry.found, deny, bits),
+                    Hit::Compound(number) => compounds.push(number),
                 }
-            };
-            let rules = usize::try_from(class).ok().and_then(|class| self.classes.get(class));
-            let Some(rules) = rules else { continue };
-            match found {
-                Match::No => {}
-                Match::DenyOnly => rules.add_masked_to(bits, deny),
-                Match::Yes => rules.add_to(bits),
             }
+        }
+        // Several alternatives may lead to one principal.
+        compounds.sort_unstable();
+        compounds.dedup();
+        for number in compounds {
+            if let Some(compound) = usize::try_from(number).ok().and_then(|at| self.compounds.get(at)) {
+                self.add_class(compound.class, compound.formula.holds(met), deny, bits);
+            }
+        }
+    }
+
+    fn add_class(&self, class: u32, found: Match, deny: &[u64], bits: &mut [u64]) {
+        let rules = usize::try_from(class).ok().and_then(|class| self.classes.get(class));
+        match (rules, found) {
+            (None, _) | (_, Match::No) => {}
+            (Some(rules), Match::DenyOnly) => rules.add_masked_to(bits, deny),
+            (Some(rules), Match::Yes) => rules.add_to(bits),
         }
     }
 }

@@ -103,9 +103,12 @@ fn identifier<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Cow<'a
     Some(text)
 }
 
+/// Bytes of a name.
+const IDENTIFIER_BYTES: usize = 63;
+
 /// `[a-z0-9][a-z0-9-]{0,62}`.
 fn is_identifier(text: &str) -> bool {
-    (1..=63).contains(&text.len())
+    (1..=IDENTIFIER_BYTES).contains(&text.len())
         && !text.starts_with('-')
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
@@ -180,7 +183,11 @@ impl<'a> Rules<'_, 'a> {
             self.group_names.insert(member.key.clone(), self.groups.len());
             let at = at.member(&member);
             let mut seen = Seen::default();
-            let principals = self.read_group(reader, &at, &mut seen);
+            // Every finding below repeats the name in its pointer, so below an endless one there are none.
+            let principals = match member.key.len() {
+                0..=IDENTIFIER_BYTES => self.read_group(reader, &at, &mut seen),
+                _ => Vec::new(),
+            };
             if let Some(foreign) = seen.foreign {
                 reader.warn(foreign, WarningCode::ForeignIdentity);
             }

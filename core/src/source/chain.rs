@@ -5,10 +5,13 @@
 //! by a trusted proxy and linked to the next.
 
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 
-use crate::policy::principal::{Atom, is_under};
+use crate::policy::matching::spiffe_prefixes;
+use crate::policy::principal::Atom;
 use crate::reason::Reason;
+use crate::spiffe::SpiffeId;
 
 /// What the walk needs of an element, in either form of the header.
 pub(crate) trait Hop<'h>: Copy {
@@ -18,40 +21,66 @@ pub(crate) trait Hop<'h>: Copy {
     fn uris(self) -> impl Iterator<Item = Cow<'h, str>>;
 }
 
+/// `trustedProxies`: what a look-up costs does not depend on how many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Trusted {
+    exact: BTreeSet<Box<str>>,
+    under: BTreeSet<Box<str>>,
+}
+
+impl Trusted {
+    pub(crate) fn new(atoms: &[Atom]) -> Self {
+        let mut trusted = Self::default();
+        for atom in atoms {
+            match atom {
+                Atom::Spiffe(id) => trusted.exact.insert(id.clone()),
+                Atom::SpiffeUnder(prefix) => trusted.under.insert(prefix.clone()),
+                // `source::read` makes no others.
+                _ => false,
+            };
+        }
+        trusted
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.under.is_empty()
+    }
+
+    fn contains(&self, proxy: &str) -> bool {
+        self.exact.contains(proxy)
+            || (!self.under.is_empty()
+                && SpiffeId::parse(proxy.as_bytes()).is_ok()
+                && spiffe_prefixes(proxy).any(|prefix| self.under.contains(prefix)))
+    }
+}
+
 /// The caller's index; the elements stand oldest first and there is at least one.
 ///
 /// # Errors
 /// `untrusted_proxy`, `unexpected_element`.
-pub(crate) fn caller<'h>(hops: &[impl Hop<'h>], trusted: &[Atom]) -> Result<usize, Reason> {
+pub(crate) fn caller<'h>(hops: &[impl Hop<'h>], trusted: &Trusted) -> Result<usize, Reason> {
     if trusted.is_empty() {
         return if hops.len() == 1 { Ok(0) } else { Err(Reason::UnexpectedElement) };
     }
-    let mut seen: Vec<Cow<'h, str>> = Vec::new();
+    let mut seen: BTreeSet<Cow<'h, str>> = BTreeSet::new();
     let mut link: Option<Cow<'h, str>> = None;
     for (at, hop) in hops.iter().enumerate().rev() {
-        let proxies: Vec<Cow<'h, str>> = hop.by().collect();
-        let all_trusted = !proxies.is_empty() && proxies.iter().all(|proxy| is_trusted(proxy, trusted));
+        // Each name once: an element may repeat one as often as it has room.
+        let proxies: BTreeSet<Cow<'h, str>> = hop.by().collect();
+        let all_trusted = !proxies.is_empty() && proxies.iter().all(|proxy| trusted.contains(proxy));
         let linked = link.as_ref().is_none_or(|link| proxies.contains(link));
         let twice = proxies.iter().any(|proxy| seen.contains(proxy));
         if !all_trusted || !linked || twice {
             return Err(Reason::UntrustedProxy);
         }
         seen.extend(proxies);
-        match only(hop.uris()).filter(|uri| is_trusted(uri, trusted)) {
+        match only(hop.uris()).filter(|uri| trusted.contains(uri)) {
             Some(uri) if at > 0 => link = Some(uri),
             _ if at > 0 => return Err(Reason::UnexpectedElement),
             _ => return Ok(at),
         }
     }
     Err(Reason::UnexpectedElement)
-}
-
-fn is_trusted(proxy: &str, trusted: &[Atom]) -> bool {
-    trusted.iter().any(|atom| match atom {
-        Atom::Spiffe(id) => **id == *proxy,
-        Atom::SpiffeUnder(prefix) => is_under(proxy, prefix),
-        _ => false,
-    })
 }
 
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
@@ -79,14 +108,15 @@ mod tests {
     const WEB: &str = "spiffe://td/web";
 
     fn walk(hops: &[Element]) -> Result<usize, Reason> {
-        caller(hops, &[Atom::Spiffe(EDGE.into()), Atom::SpiffeUnder("spiffe://td/mesh".into())])
+        let trusted = [Atom::Spiffe(EDGE.into()), Atom::SpiffeUnder("spiffe://td/mesh".into())];
+        caller(hops, &Trusted::new(&trusted))
     }
 
     #[test]
     fn without_trusted_proxies_there_is_one_element() {
         let hop = Element(&[], &[WEB]);
-        assert_eq!(caller(&[hop], &[]), Ok(0));
-        assert_eq!(caller(&[hop, hop], &[]), Err(Reason::UnexpectedElement));
+        assert_eq!(caller(&[hop], &Trusted::default()), Ok(0));
+        assert_eq!(caller(&[hop, hop], &Trusted::default()), Err(Reason::UnexpectedElement));
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! Envoy's `x-forwarded-client-cert`, read by its fields.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq;
 
-use super::chain::{self, Hop};
+use super::chain::{self, Hop, Trusted};
 use super::document::{SourceDocument, XfccFormat};
 use super::{Needs, Refusal, connection};
 use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
 use crate::limits::{SANS, XFCC_ELEMENTS, XFCC_PAIRS};
-use crate::policy::principal::Atom;
 use crate::reason::{Detail, Reason};
 use crate::request::Peer;
 use crate::target::hex_digit;
@@ -27,7 +25,7 @@ pub(crate) struct Envoy {
     subject: bool,
     uri: bool,
     dns: bool,
-    trusted_proxies: Box<[Atom]>,
+    trusted_proxies: Trusted,
     pub(crate) bind_connection: Option<bool>,
     needs: Needs,
 }
@@ -54,7 +52,7 @@ impl Envoy {
             subject: options.has_subject,
             uri: options.has_uri,
             dns: options.has_dns,
-            trusted_proxies: options.trusted_proxies.clone().into(),
+            trusted_proxies: Trusted::new(&options.trusted_proxies),
             bind_connection: options.bind_connection,
             needs,
         }
