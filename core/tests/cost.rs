@@ -16,7 +16,7 @@ fn decide(policy: &Value, source: &Value, header: &str) -> &'static str {
     assert!(header.len() <= 64 * 1024, "{}", header.len());
     let (policy, source) = (policy.to_string(), source.to_string());
     let documents = Documents::Parts { policy: policy.as_bytes(), source: Some(source.as_bytes()) };
-    let gate = Gate::load(documents, HostLimits::NATIVE).unwrap();
+    let gate = Gate::load(documents, HostLimits::NATIVE).unwrap_or_else(|errors| panic!("{errors:?}"));
     let headers = [(&b"x-forwarded-client-cert"[..], header.as_bytes())];
     let request = Request { method: b"GET", target: b"/", headers: &headers, connection: None, now: None };
     let start = Instant::now();
