@@ -1,6 +1,6 @@
 //! JSON with positions: what serde_json reads, plus where each key and value stands.
 //!
-//! serde_json checks the syntax of the whole text once. From then on a [`Node`] is a slice of that
+//! serde_json checks the syntax of the whole text once. From then on a `Node` is a slice of that
 //! text, its place is the distance of two pointers, and containers are taken apart level by level
 //! when somebody asks. Nothing is built that nobody looks at, and duplicate keys are not lost.
 

@@ -172,7 +172,7 @@ table! {
 
         // The policy.
         BadRuleName "bad_rule_name"
-            "the name of a rule, group or policy must match [a-z0-9][a-z0-9-]{0,62}"
+            "the name of a rule, group or policy has a byte that it must not have, or too many of them"
             "use lower-case letters, digits and hyphens, at most 63, not starting with a hyphen"
         DuplicateRuleName "duplicate_rule_name"
             "another rule has this name"

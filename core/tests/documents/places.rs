@@ -118,7 +118,7 @@ fn what_a_rule_needs_has_the_place_of_the_first_that_needs_it() {
     let expected = [
         ("uri", "/allow/0/from/1/spiffe", 3),
         ("dns", "/allow/0/from/2/san/0", 4),
-        ("issuer", "/allow/0/from/2/issuer/o", 4),
+        ("issuer", "/allow/0/from/2/issuer", 4),
         ("serial", "/allow/0/from/2/serial", 4),
     ];
     assert_eq!(uses(&policy.rules[0].uses), expected.map(|(what, at, line)| (what, at.to_owned(), line)));
