@@ -1,16 +1,16 @@
-//! What a hostile header costs: 60 KiB of repeats against policies and sources that make the most of
-//! them. Each of these took from tens of milliseconds to minutes when work was a product of two sizes.
+//! 60 KiB of repeats against policies and sources that make the most of them. Where work is a product
+//! of two sizes each of these takes seconds to minutes instead of moments. No clock is asked here: the
+//! filter's tests bound the cost of a request by counting instructions.
+
+#![allow(clippy::panic, reason = "a test that cannot go on panics")]
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
 
 use peergate_core::limits::HostLimits;
 use peergate_core::{Documents, Gate, Request};
 use serde_json::{Value, json};
 
 const HASH: &str = "468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688";
-/// Generous for a debug build on a busy machine; what is quadratic takes far longer.
-const BOUND: Duration = Duration::from_secs(5);
 
 fn decide(policy: &Value, source: &Value, header: &str) -> &'static str {
     assert!(header.len() <= 64 * 1024, "{}", header.len());
@@ -19,11 +19,7 @@ fn decide(policy: &Value, source: &Value, header: &str) -> &'static str {
     let gate = Gate::load(documents, HostLimits::NATIVE).unwrap_or_else(|errors| panic!("{errors:?}"));
     let headers = [(&b"x-forwarded-client-cert"[..], header.as_bytes())];
     let request = Request { method: b"GET", target: b"/", headers: &headers, connection: None, now: None };
-    let start = Instant::now();
-    let reason = gate.decide(&request).reason.code();
-    let spent = start.elapsed();
-    assert!(spent < BOUND, "{spent:?}");
-    reason
+    gate.decide(&request).reason.code()
 }
 
 fn envoy() -> Value {
