@@ -4,6 +4,8 @@
 
 #![allow(clippy::panic, reason = "a test that cannot go on panics")]
 
+#![allow(clippy::panic, reason = "a test that cannot go on panics")]
+
 use std::fmt::Write;
 
 use peergate_core::limits::HostLimits;

@@ -178,3 +178,10 @@ test('what is no request is a mistake of the program', () => {
   assert.throws(() => gate.decide('GET /'), TypeError);
   assert.throws(() => gate.decide(caller(7)), TypeError);
 });
+
+test('a document given as an object leaves nothing out unseen', () => {
+  for (const nothing of [undefined, () => ['/a'], Symbol('a')]) {
+    const open = { version: 1, allow: [{ name: 'a', from: 'anyone', paths: nothing }] };
+    assert.throws(() => createGate({ policy: open }), { name: 'TypeError', message: /"paths"/ });
+  }
+});

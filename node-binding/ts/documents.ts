@@ -126,7 +126,18 @@ function text(what: string, input: DocumentInput): Uint8Array {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new TypeError(`peergate: \`${what}\` must be an object, the path of a file, or JSON text as bytes`);
   }
-  return Buffer.from(JSON.stringify(input), 'utf8');
+  return Buffer.from(JSON.stringify(input, written), 'utf8');
+}
+
+/**
+ * JSON leaves `undefined` and functions out. A rule whose `paths` are left out is about every path, so a
+ * setting that was forgotten would open it.
+ */
+function written(this: unknown, key: string, value: unknown): unknown {
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+    throw new TypeError(`peergate: ${JSON.stringify(key)} in a document is ${typeof value}; leave the key out or give it a value`);
+  }
+  return value;
 }
 
 function filePath(input: DocumentInput): string | undefined {
