@@ -76,6 +76,7 @@ pub struct Gate {
     policy: Policy,
     source: Source,
     target: TargetRules,
+    /// Sorted.
     trust_domains: Option<Box<[Box<str>]>>,
     identity_header: Option<Box<str>>,
     responses: Responses,
@@ -129,7 +130,10 @@ impl Gate {
         Ok(Self {
             source: Source::new(&source, needs(&policy), limits),
             target: policy.target,
-            trust_domains: policy.trust_domains.clone().map(Vec::into_boxed_slice),
+            trust_domains: policy.trust_domains.clone().map(|mut domains| {
+                domains.sort_unstable();
+                domains.into()
+            }),
             policy: Policy::compile(&policy),
             identity_header,
             responses,
@@ -279,7 +283,7 @@ impl Gate {
             return Err(ambiguous);
         }
         if let Some(domains) = &self.trust_domains
-            && !domains.iter().any(|domain| **domain == *id.trust_domain())
+            && domains.binary_search_by(|domain| (**domain).cmp(id.trust_domain())).is_err()
         {
             return Err(Refusal::of(Reason::ForeignTrustDomain));
         }

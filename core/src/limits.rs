@@ -18,6 +18,8 @@ pub const PATH_SEGMENTS: usize = 128;
 pub const PATTERN_SEGMENTS: usize = 32;
 /// Rules of a policy, deny and allow together.
 pub const RULES: usize = 4096;
+/// Bytes of an OID in dotted decimal: more than any that is in use, and each value of a policy has one.
+pub const OID_BYTES: usize = 256;
 /// Nesting of a JSON document: the outermost object is level one.
 pub const JSON_DEPTH: usize = 32;
 /// Bytes of a SPIFFE ID (SPIFFE-ID, section 2.3).

@@ -100,7 +100,7 @@ fn check_segment(segment: &[u8], encoded_slash: bool, semicolon: bool) -> Result
                     b'/' if !encoded_slash => return Err(Detail::EncodedSlash),
                     b'\\' => return Err(Detail::EncodedBackslash),
                     0..=0x1F | 0x7F => return Err(Detail::EncodedControl),
-                    b'%' if is_two_hex(bytes.as_slice()) => return Err(Detail::DoubleEncoding),
+                    b'%' if is_two_hex(bytes.clone()) => return Err(Detail::DoubleEncoding),
                     0x80.. if !is_utf8_tail(decoded, &mut bytes) => return Err(Detail::EncodedNonUtf8),
                     _ => {}
                 }
@@ -160,8 +160,14 @@ pub(crate) const fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-fn is_two_hex(rest: &[u8]) -> bool {
-    matches!(rest, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+/// Whether two hexadecimal digits follow, written as they are or as escapes themselves.
+fn is_two_hex(mut rest: Iter<'_, u8>) -> bool {
+    let mut digit = || match rest.next() {
+        Some(b'%') => escape(&mut rest).is_some_and(|byte| byte.is_ascii_hexdigit()),
+        Some(byte) => byte.is_ascii_hexdigit(),
+        None => false,
+    };
+    digit() && digit()
 }
 
 /// Takes the escapes that continue a UTF-8 sequence which starts with `lead`.
@@ -239,6 +245,9 @@ mod tests {
             ("/a%4", "bad_escape"),
             ("/a%zz", "bad_escape"),
             ("/a%252e", "double_encoding"),
+            ("/a%25%32%65", "double_encoding"),
+            ("/a%25%32e", "double_encoding"),
+            ("/a%252%65", "double_encoding"),
             ("/a%FF", "encoded_non_utf8"),
             ("/a%C3", "encoded_non_utf8"),
             ("/a%C3/%A9", "encoded_non_utf8"),

@@ -1,5 +1,7 @@
 //! Attribute types: what a name calls them, and their OIDs.
 
+use crate::limits::OID_BYTES;
+
 /// The type of an attribute: its OID in dotted decimal, whatever the text called it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttributeType<'a>(&'a str);
@@ -107,6 +109,9 @@ pub(crate) fn printed_keyword(oid: &str) -> Option<(&'static str, bool)> {
 /// the second below 40 unless the first is 2 (X.660).
 #[must_use]
 fn is_oid(text: &str) -> bool {
+    if text.len() > OID_BYTES {
+        return false;
+    }
     let mut arcs = text.split('.');
     let (Some(first), Some(second)) = (arcs.next(), arcs.next()) else { return false };
     let root = match first {

@@ -282,7 +282,12 @@ impl PathTable {
                     if segment.is_empty() { kept } else { at.saturating_add(1) }
                 });
                 let dropped = total.saturating_sub(kept).max(1);
-                self.walk(ROOT, segments.take(kept), dropped, bits);
+                let kept = segments.take(kept);
+                // Empty segments come from lifted checks only; some servers merge slashes.
+                if kept.clone().any(<[u8]>::is_empty) {
+                    self.walk(ROOT, kept.clone().filter(|segment| !segment.is_empty()), dropped, bits);
+                }
+                self.walk(ROOT, kept, dropped, bits);
             }
         }
     }
@@ -523,6 +528,10 @@ mod tests {
             ("/a/*", "/a;y%2Fz/b"),
             ("/a%2Fb;y%2Fz", "/a/b"),
             ("/a/{x}/b", "/a%2F/b"),
+            ("/a/b", "/a%2F/b"),
+            ("/a/*", "/;/a/b"),
+            ("/a/*", "/;x/a"),
+            ("/a/*", "/%2Fa/b"),
             ("/a;b", "/a;b"),
             ("/admin", "/%61dmin"),
             ("/*", "/"),
