@@ -41,8 +41,7 @@ core-bare: tools ## Prove that core needs no operating system
 	$(CARGO) check --quiet --locked -p peergate-core --no-default-features --target thumbv7em-none-eabi
 
 unit: filter ## Unit, property and command-line tests, and the filter in a hostile host
-	$(CARGO) test --quiet --locked -p peergate-core -p peergate-cli -p peergate-envoy
-	$(CARGO) test --quiet --locked -p peergate-core --features x509
+	$(CARGO) test --quiet --locked --features peergate-core/x509 -p peergate-core -p peergate-cli -p peergate-envoy
 	$(CARGO) test --quiet --locked -p peergate-conformance --lib --test host
 
 conformance: filter node cli ## Every fixture on core, filter, Node and Envoy; mutual TLS in Envoy; the examples

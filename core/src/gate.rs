@@ -1,5 +1,7 @@
 //! The one call that a host makes.
 
+mod fit;
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -9,12 +11,10 @@ use crate::credential::Credential;
 use crate::decision::{Decision, Identity, IdentityType, Shadow};
 use crate::deployment::{self, Deployment, Responses};
 use crate::limits::HostLimits;
-use crate::load::{LoadCode, LoadError, LoadErrors, Place, Warning};
+use crate::load::{LoadErrors, Warning};
 use crate::policy::compile::Policy;
 use crate::policy::decide::{Ruling, verdict};
-use crate::policy::document::{From, PolicyDocument};
 use crate::policy::matching::Facts;
-use crate::policy::principal::Attribute;
 use crate::reason::{Detail, Reason};
 use crate::request::{Header, Peer, Request};
 use crate::respond::{Bodies, Response};
@@ -123,12 +123,12 @@ impl Gate {
     pub fn load(documents: Documents<'_>, limits: HostLimits) -> Result<Self, LoadErrors> {
         let Deployment { source, policy, identity_header, responses, log, warnings } =
             deployment::parse(documents, limits)?;
-        let errors = misfits(&source, &policy, limits);
+        let errors = fit::misfits(&source, &policy, limits);
         if !errors.is_empty() {
             return Err(errors);
         }
         Ok(Self {
-            source: Source::new(&source, needs(&policy), limits),
+            source: Source::new(&source, fit::needs(&policy), limits),
             target: policy.target,
             trust_domains: policy.trust_domains.clone().map(|mut domains| {
                 domains.sort_unstable();
@@ -470,76 +470,6 @@ impl Source {
     const fn is_verified(&self, peer: &Peer<'_>) -> bool {
         if self.host_verifies { peer.verified } else { self.listener_verifies }
     }
-}
-
-/// What a source can never give to this policy, and what this host can never know.
-fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: HostLimits) -> LoadErrors {
-    let carries = |attribute: Attribute| {
-        let row = source.preset.row().is_some_and(|row| row.carries.contains(&attribute));
-        let field = source.preset != Preset::Envoy
-            || match attribute {
-                Attribute::Subject => source.envoy.has_subject,
-                Attribute::Uri => source.envoy.has_uri,
-                Attribute::Dns => source.envoy.has_dns,
-                _ => true,
-            };
-        row && field
-    };
-    let mut errors = LoadErrors::new();
-    let mut refuse = |code: LoadCode, place: &Place| {
-        errors.push(LoadError { code, place: place.clone(), hint: code.hint() });
-    };
-    let unverifiable = source.preset == Preset::Connection
-        && source.require_verified
-        && !source.verified_by_listener
-        && !limits.knows_verification;
-    if unverifiable {
-        refuse(LoadCode::VerifiedByRequired, &source.place);
-    }
-    if source.validity == Validity::Required
-        && !carries(Attribute::Validity)
-        && let Some(place) = &source.validity_place
-    {
-        refuse(LoadCode::AttributeNotCarried, place);
-    }
-    if let Some(place) = &policy.trust_domains_place
-        && !carries(Attribute::Uri)
-    {
-        refuse(LoadCode::AttributeNotCarried, place);
-    }
-    let mut used: Vec<bool> = policy.groups.iter().map(|_| false).collect();
-    for rule in &policy.rules {
-        if let From::AnyOf { groups, .. } = &rule.from {
-            groups.iter().for_each(|group| used.get_mut(*group).into_iter().for_each(|used| *used = true));
-        }
-    }
-    let groups = policy.groups.iter().zip(used).filter(|(_, used)| *used).map(|(group, _)| &group.uses);
-    for (attribute, place) in groups.chain(policy.rules.iter().map(|rule| &rule.uses)).flatten() {
-        if !carries(*attribute) {
-            refuse(LoadCode::AttributeNotCarried, place);
-        }
-    }
-    // Groups and rules may stand in any order, and errors are told in that of the file.
-    errors.sort_by_key(|error| (error.place.document as u8, error.place.line, error.place.column));
-    errors
-}
-
-/// What the rules ask of a caller, and so what a source must not leave out.
-fn needs(policy: &PolicyDocument) -> Needs {
-    let mut needs = Needs { subject: false, uri: policy.trust_domains.is_some() };
-    let mut note = |uses: &crate::policy::document::Uses| {
-        for (attribute, _) in uses {
-            needs.subject |= *attribute == Attribute::Subject;
-            needs.uri |= *attribute == Attribute::Uri;
-        }
-    };
-    for rule in &policy.rules {
-        note(&rule.uses);
-        if let From::AnyOf { groups, .. } = &rule.from {
-            groups.iter().filter_map(|group| policy.groups.get(*group)).for_each(|group| note(&group.uses));
-        }
-    }
-    needs
 }
 
 /// Whether a URI claims to be a SPIFFE ID, in any case of the scheme.

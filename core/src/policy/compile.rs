@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 
 use super::bits::{Bits, RuleSet, WORDS, insert};
 use super::document::{Effect, From, Mode, PolicyDocument};
-use super::paths::{PathTable, Width};
+use super::paths::PathTable;
 use super::principal::Term;
 use super::principals::Principals;
+use super::reading::Width;
 
 /// A policy, compiled. Rules are numbered deny first, each in file order.
 #[derive(Debug)]

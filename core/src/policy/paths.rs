@@ -1,4 +1,4 @@
-//! Path patterns, and the two tables in which all patterns of a policy are looked up at once.
+//! The two tables in which all patterns of a policy are looked up at once.
 //!
 //! **Allow is narrow**: a path matches an allow rule only as it is written, after RFC 3986
 //! normalisation of escapes (section 6.2.2). **Deny is wide**: a path matches a deny rule if any
@@ -8,8 +8,6 @@
 //! through each node at most once; for a policy whose patterns do not put a literal and a `{name}`
 //! in the same place it is a single walk, whatever the number of rules.
 
-use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
@@ -18,96 +16,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::bits::RuleSet;
-use crate::limits::PATTERN_SEGMENTS;
-use crate::target::{TargetRules, check_path, escape};
-
-/// A valid pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
-    text: Box<str>,
-}
-
-/// A text is no pattern; the byte at which it shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PatternError {
-    /// Offset into the text.
-    pub offset: usize,
-}
-
-/// One segment of a pattern.
-enum Part<'a> {
-    Literal(&'a [u8]),
-    Variable,
-    Rest,
-}
-
-impl Pattern {
-    /// Reads a pattern: `/literal/{name}/*`.
-    ///
-    /// # Errors
-    /// On any other use of `*`, `{`, `}`, on more than 32 segments, and on what the policy's own
-    /// request sanity would refuse.
-    pub fn parse(text: &str, rules: &TargetRules) -> Result<Self, PatternError> {
-        let (encoded_slash, semicolon) = match *rules {
-            TargetRules::Strict { allow_encoded_slash, allow_semicolon } => {
-                (allow_encoded_slash, allow_semicolon)
-            }
-            TargetRules::Any => (false, false),
-        };
-        if check_path(text.as_bytes(), encoded_slash, semicolon).is_err() {
-            return Err(PatternError { offset: 0 });
-        }
-        let mut offset = 1_usize;
-        let mut count = 0_usize;
-        let mut segments = text.split('/').skip(1).peekable();
-        while let Some(segment) = segments.next() {
-            // In its widest reading, too, a pattern has at most 32 segments: the depth of a walk.
-            let lax = Reading { splits_escapes: true, parameters: Parameters::Kept };
-            count = count.saturating_add(lax.segments(segment.as_bytes()).count());
-            if count > PATTERN_SEGMENTS || !is_part(segment, segments.peek().is_none()) {
-                return Err(PatternError { offset });
-            }
-            offset = offset.saturating_add(segment.len()).saturating_add(1);
-        }
-        Ok(Self { text: text.into() })
-    }
-
-    /// As written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        self.text.split('/').skip(1).map(|segment| match segment.as_bytes() {
-            b"*" => Part::Rest,
-            [b'{', ..] => Part::Variable,
-            literal => Part::Literal(literal),
-        })
-    }
-}
-
-fn is_part(segment: &str, last: bool) -> bool {
-    if segment == "*" {
-        return last;
-    }
-    match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        Some(name) => {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        }
-        // A question mark would begin the query, which no pattern sees.
-        None => !segment.contains(['*', '{', '}', '?']),
-    }
-}
-
-/// Which of the two readings a table is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Width {
-    /// For allow rules.
-    Narrow,
-    /// For deny rules; `%2F` as a separator and `;` as the end of a segment are tried too.
-    Wide,
-}
+use super::pattern::Part;
+pub use super::pattern::{Pattern, PatternError};
+use super::reading::{Reading, Width, normalised};
 
 /// The patterns of all rules of one effect.
 #[derive(Debug)]
@@ -151,7 +62,7 @@ impl PathTable {
         self.insert_reading(pattern, Reading::OPAQUE, rule);
         if self.width == Width::Wide {
             for reading in Reading::LAX {
-                if reading.applies(pattern.text.as_bytes()) {
+                if reading.applies(pattern.as_str().as_bytes()) {
                     self.insert_reading(pattern, reading, rule);
                 }
             }
@@ -335,113 +246,11 @@ fn edge_text<'a>(edge: &Edge, literals: &'a [u8]) -> &'a [u8] {
     literals.get(start..start.saturating_add(len)).unwrap_or_default()
 }
 
-/// One way in which a server may cut a path into segments.
-#[derive(Clone, Copy)]
-struct Reading {
-    /// `%2F` separates segments.
-    splits_escapes: bool,
-    /// `;` ends what counts of a segment.
-    parameters: Parameters,
-}
-
-/// What becomes of `;` and what follows it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Parameters {
-    /// It stays.
-    Kept,
-    /// It goes up to the next separator, `%2F` among them if that is one.
-    Cut,
-    /// It goes up to the next `/`, before anything is decoded.
-    CutFirst,
-}
-
-impl Reading {
-    /// As written.
-    const OPAQUE: Self = Self { splits_escapes: false, parameters: Parameters::Kept };
-    /// The others.
-    const LAX: [Self; 4] = [
-        Self { splits_escapes: true, parameters: Parameters::Kept },
-        Self { splits_escapes: false, parameters: Parameters::Cut },
-        Self { splits_escapes: true, parameters: Parameters::Cut },
-        Self { splits_escapes: true, parameters: Parameters::CutFirst },
-    ];
-
-    /// Whether this reading can differ from a simpler one for these bytes.
-    fn applies(self, path: &[u8]) -> bool {
-        (!self.splits_escapes || path.windows(3).any(is_encoded_slash))
-            && (self.parameters == Parameters::Kept || memchr::memchr(b';', path).is_some())
-    }
-
-    fn segments(self, segment: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-        let cut_if = move |segment, parameters| {
-            if self.parameters == parameters { without_parameters(segment) } else { segment }
-        };
-        let segment = cut_if(segment, Parameters::CutFirst);
-        EncodedSlashes { rest: Some(segment), split: self.splits_escapes }
-            .map(move |segment| cut_if(segment, Parameters::Cut))
-    }
-}
-
-fn without_parameters(segment: &[u8]) -> &[u8] {
-    memchr::memchr(b';', segment).and_then(|end| segment.get(..end)).unwrap_or(segment)
-}
-
-/// A segment, cut at each `%2F` if asked to.
-#[derive(Clone)]
-struct EncodedSlashes<'a> {
-    rest: Option<&'a [u8]>,
-    split: bool,
-}
-
-impl<'a> Iterator for EncodedSlashes<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let segment = self.rest.take()?;
-        let cut = if self.split { segment.windows(3).position(is_encoded_slash) } else { None };
-        let Some(cut) = cut else { return Some(segment) };
-        self.rest = segment.get(cut.saturating_add(3)..);
-        segment.get(..cut)
-    }
-}
-
-const fn is_encoded_slash(window: &[u8]) -> bool {
-    matches!(window, [b'%', b'2', b'F' | b'f'])
-}
-
-/// The form in which segments are compared.
-fn normalised(segment: &[u8], width: Width) -> Cow<'_, [u8]> {
-    let changes = |byte: &u8| *byte == b'%' || (width == Width::Wide && byte.is_ascii_uppercase());
-    if !segment.iter().any(changes) {
-        return Cow::Borrowed(segment);
-    }
-    let mut out = Vec::with_capacity(segment.len());
-    let mut bytes = segment.iter();
-    while let Some(&byte) = bytes.next() {
-        // Sanity has seen to it that every percent sign begins an escape.
-        let decoded = if byte == b'%' { escape(&mut bytes).unwrap_or(b'%') } else { byte };
-        match width {
-            Width::Wide => out.push(decoded.to_ascii_lowercase()),
-            Width::Narrow if byte != b'%' || is_unreserved(decoded) => out.push(decoded),
-            Width::Narrow => out.extend_from_slice(&[b'%', upper_hex(decoded >> 4), upper_hex(decoded & 15)]),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// RFC 3986, section 2.3.
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-const fn upper_hex(digit: u8) -> u8 {
-    if digit < 10 { b'0'.wrapping_add(digit) } else { b'A'.wrapping_sub(10).wrapping_add(digit) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::bits::contains;
+    use crate::target::TargetRules;
 
     const LAX: TargetRules = TargetRules::Strict { allow_encoded_slash: true, allow_semicolon: true };
 

@@ -1,0 +1,80 @@
+//! Whether a policy and a source fit each other.
+
+use alloc::vec::Vec;
+
+use crate::limits::HostLimits;
+use crate::load::{LoadCode, LoadError, LoadErrors, Place};
+use crate::policy::document::{From, PolicyDocument, Uses};
+use crate::policy::principal::Attribute;
+use crate::source::Needs;
+use crate::source::document::{Preset, SourceDocument, Validity};
+
+/// What a source can never give to this policy, and what this host can never know.
+pub(super) fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: HostLimits) -> LoadErrors {
+    let carries = |attribute: Attribute| {
+        let row = source.preset.row().is_some_and(|row| row.carries.contains(&attribute));
+        let field = source.preset != Preset::Envoy
+            || match attribute {
+                Attribute::Subject => source.envoy.has_subject,
+                Attribute::Uri => source.envoy.has_uri,
+                Attribute::Dns => source.envoy.has_dns,
+                _ => true,
+            };
+        row && field
+    };
+    let mut errors = LoadErrors::new();
+    let mut refuse = |code: LoadCode, place: &Place| {
+        errors.push(LoadError { code, place: place.clone(), hint: code.hint() });
+    };
+    let unverifiable = source.preset == Preset::Connection
+        && source.require_verified
+        && !source.verified_by_listener
+        && !limits.knows_verification;
+    if unverifiable {
+        refuse(LoadCode::VerifiedByRequired, &source.place);
+    }
+    if source.validity == Validity::Required
+        && !carries(Attribute::Validity)
+        && let Some(place) = &source.validity_place
+    {
+        refuse(LoadCode::AttributeNotCarried, place);
+    }
+    if let Some(place) = &policy.trust_domains_place
+        && !carries(Attribute::Uri)
+    {
+        refuse(LoadCode::AttributeNotCarried, place);
+    }
+    let mut used: Vec<bool> = policy.groups.iter().map(|_| false).collect();
+    for rule in &policy.rules {
+        if let From::AnyOf { groups, .. } = &rule.from {
+            groups.iter().for_each(|group| used.get_mut(*group).into_iter().for_each(|used| *used = true));
+        }
+    }
+    let groups = policy.groups.iter().zip(used).filter(|(_, used)| *used).map(|(group, _)| &group.uses);
+    for (attribute, place) in groups.chain(policy.rules.iter().map(|rule| &rule.uses)).flatten() {
+        if !carries(*attribute) {
+            refuse(LoadCode::AttributeNotCarried, place);
+        }
+    }
+    // Groups and rules may stand in any order, and errors are told in that of the file.
+    errors.sort_by_key(|error| (error.place.document as u8, error.place.line, error.place.column));
+    errors
+}
+
+/// What the rules ask of a caller, and so what a source must not leave out.
+pub(super) fn needs(policy: &PolicyDocument) -> Needs {
+    let mut needs = Needs { subject: false, uri: policy.trust_domains.is_some() };
+    let mut note = |uses: &Uses| {
+        for (attribute, _) in uses {
+            needs.subject |= *attribute == Attribute::Subject;
+            needs.uri |= *attribute == Attribute::Uri;
+        }
+    };
+    for rule in &policy.rules {
+        note(&rule.uses);
+        if let From::AnyOf { groups, .. } = &rule.from {
+            groups.iter().filter_map(|group| policy.groups.get(*group)).for_each(|group| note(&group.uses));
+        }
+    }
+    needs
+}
