@@ -3,7 +3,6 @@
 //! filter's tests bound the cost of a request by counting instructions.
 
 #![allow(clippy::panic, reason = "a test that cannot go on panics")]
-#![allow(clippy::panic, reason = "a test that cannot go on panics")]
 
 use std::fmt::Write;
 
