@@ -165,13 +165,8 @@ impl Gate {
         };
         let source = &self.source;
         let Reader::Envoy(envoy) = &source.reader else {
-            let caller = match &request.connection {
-                Some(peer) => match connection::read(peer, source.is_verified(peer)) {
-                    Ok(credential) => Some(credential),
-                    Err(refusal) => return self.refuse(refusal, None),
-                },
-                None => None,
-            };
+            let peer = request.connection.as_ref();
+            let caller = peer.map(|peer| connection::read(peer, source.is_verified(peer))).transpose();
             return self.conclude(request, target, caller, "connection", trace);
         };
         let value = match lines::join(&source.header, request.headers, source.max_bytes) {
@@ -179,18 +174,14 @@ impl Gate {
             Err(refusal) => return self.refuse(refusal, None),
         };
         match (envoy.format, value) {
-            (_, Value::Absent) => self.conclude(request, target, None, "header", trace),
+            (_, Value::Absent) => self.conclude(request, target, Ok(None), "header", trace),
             (XfccFormat::Text, Value::One(value)) => {
-                match envoy.read_text(value, request.connection, trace) {
-                    Ok(caller) => self.conclude(request, target, caller, "header", trace),
-                    Err(refusal) => self.refuse(refusal, None),
-                }
+                let caller = envoy.read_text(value, request.connection, trace);
+                self.conclude(request, target, caller, "header", trace)
             }
             (XfccFormat::Text, Value::Joined(value)) => {
-                match envoy.read_text(&value, request.connection, trace) {
-                    Ok(caller) => own(self.conclude(request, target, caller, "header", trace)),
-                    Err(refusal) => self.refuse(refusal, None),
-                }
+                let caller = envoy.read_text(&value, request.connection, trace);
+                own(self.conclude(request, target, caller, "header", trace))
             }
             (XfccFormat::Json, value) => {
                 let value = match &value {
@@ -202,10 +193,8 @@ impl Gate {
                     Ok(elements) => elements,
                     Err(error) => return self.refuse(Refusal::malformed(error.code), None),
                 };
-                match envoy.read_json(&elements, request.connection, trace) {
-                    Ok(caller) => own(self.conclude(request, target, caller, "header", trace)),
-                    Err(refusal) => self.refuse(refusal, None),
-                }
+                let caller = envoy.read_json(&elements, request.connection, trace);
+                own(self.conclude(request, target, caller, "header", trace))
             }
         }
     }
@@ -215,13 +204,17 @@ impl Gate {
         &'g self,
         request: &Request<'_>,
         target: target::Target<'_>,
-        caller: Option<Credential<'c>>,
+        caller: Result<Option<Credential<'c>>, Refusal>,
         origin: &'static str,
         trace: &mut T,
     ) -> Decision<'g, 'c> {
-        let Some(credential) = caller else {
-            let rulings = self.policy.rule(request.method, target, None, trace);
-            return self.decision(rulings.enforced, rulings.with_shadow);
+        let credential = match caller {
+            Ok(Some(credential)) => credential,
+            Ok(None) => {
+                let rulings = self.policy.rule(request.method, target, None, trace);
+                return self.decision(rulings.enforced, rulings.with_shadow);
+            }
+            Err(refusal) => return self.refuse(refusal, None),
         };
         if T::WATCHES {
             watch(&credential, origin, trace);
