@@ -22,6 +22,7 @@ mod types;
 mod value;
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use types::AttributeType;
@@ -75,9 +76,31 @@ impl<'a> NameText<'a> {
     }
 
     /// A text that `parse` has accepted before.
-    #[cfg(feature = "x509")]
     pub(crate) const fn from_valid(text: &'a str) -> Self {
         Self(text)
+    }
+
+    /// The name with its RDNs in the other order.
+    #[must_use]
+    pub fn reversed(&self) -> String {
+        let mut rdns = Vec::new();
+        let mut start = 0;
+        let mut bytes = self.0.bytes().enumerate();
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'\\' => {
+                    bytes.next();
+                }
+                b',' => {
+                    rdns.push(self.0.get(start..at).unwrap_or_default());
+                    start = at.saturating_add(1);
+                }
+                _ => {}
+            }
+        }
+        rdns.push(self.0.get(start..).unwrap_or_default());
+        rdns.reverse();
+        rdns.join(",")
     }
 
     /// The raw text.

@@ -1,6 +1,9 @@
 //! The one call that a host makes.
 
+mod authenticate;
 mod fit;
+mod source;
+mod watch;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -8,25 +11,28 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::credential::Credential;
-use crate::decision::{Decision, Identity, IdentityType, Shadow};
+use crate::decision::{Decision, Identity, Shadow};
 use crate::deployment::{self, Deployment, Responses};
-use crate::limits::HostLimits;
+use crate::limits::{HostLimits, SOURCE_HEADERS};
 use crate::load::{LoadErrors, Warning};
 use crate::policy::compile::Policy;
 use crate::policy::decide::{Ruling, verdict};
 use crate::policy::matching::Facts;
-use crate::reason::{Detail, Reason};
-use crate::request::{Header, Peer, Request};
+use crate::reason::Reason;
+use crate::request::{Header, Request};
 use crate::respond::{Bodies, Response};
-use crate::source::document::{Preset, SourceDocument, Validity, XfccFormat};
-use crate::source::envoy::Envoy;
+use crate::source::document::XfccFormat;
+use crate::source::envoy::{self, Around, Envoy};
+use crate::source::form::Form;
+use crate::source::forwarded;
 use crate::source::lines::{self, Value};
-use crate::source::{Needs, Refusal, connection};
-use crate::spiffe::SpiffeId;
+use crate::source::{Refusal, connection};
 use crate::target::{self, TargetRules};
-use crate::trace::{Event, Trace};
+use crate::trace::Trace;
 use crate::upstream::{Upstream, is_alias};
 use crate::xfcc::json;
+use source::{Reader, Source};
+use watch::{FROM_CERTIFICATE, FROM_HEADER, Origin, watch};
 
 /// What a gate is made of, as JSON texts.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +76,17 @@ pub enum ConnectionUse {
     Always,
 }
 
-/// A policy and a source that fit each other, immutable.
+/// What a host has to hand over of the client certificate of its own connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionForm {
+    /// The whole certificate: [`PeerCertificate::Der`](crate::PeerCertificate::Der) or
+    /// [`PeerCertificate::Pem`](crate::PeerCertificate::Pem).
+    Certificate,
+    /// Its digest will do.
+    Digest,
+}
+
+/// A policy and a source that fit each other. Immutable, but for decoded certificates that are kept.
 #[derive(Debug)]
 pub struct Gate {
     policy: Policy,
@@ -85,26 +101,6 @@ pub struct Gate {
     name: Box<str>,
     sha256: [u8; 32],
     warnings: Vec<Warning>,
-}
-
-/// Where the caller comes from.
-#[derive(Debug)]
-struct Source {
-    reader: Reader,
-    require_verified: bool,
-    /// Whether `verified` is what the host says, or what the document promises.
-    host_verifies: bool,
-    listener_verifies: bool,
-    validity: Validity,
-    skew: i64,
-    header: Box<str>,
-    max_bytes: usize,
-}
-
-#[derive(Debug)]
-enum Reader {
-    Envoy(Envoy),
-    Connection,
 }
 
 /// The path that a deployment's `policy` holds instead of an object, decoded.
@@ -163,38 +159,106 @@ impl Gate {
                 return self.refuse(refusal, None);
             }
         };
+        match &self.source.reader {
+            Reader::Connection => self.decide_connection(request, target, trace),
+            Reader::Envoy(envoy) => self.decide_envoy(envoy, request, target, trace),
+            Reader::Headers(form) => self.decide_headers(form, request, target, trace),
+        }
+    }
+
+    fn decide_connection<'g, 'r, T: Trace>(
+        &'g self,
+        request: &Request<'r>,
+        target: target::Target<'_>,
+        trace: &mut T,
+    ) -> Decision<'g, 'r> {
         let source = &self.source;
-        let Reader::Envoy(envoy) = &source.reader else {
-            let peer = request.connection.as_ref();
-            let caller = peer.map(|peer| connection::read(peer, source.is_verified(peer))).transpose();
-            return self.conclude(request, target, caller, "connection", trace);
+        let Some(peer) = &request.connection else {
+            return self.conclude(request, target, None, FROM_CERTIFICATE, trace);
         };
-        let value = match lines::join(&source.header, request.headers, source.max_bytes) {
-            Ok(value) => value,
-            Err(refusal) => return self.refuse(refusal, None),
-        };
+        match connection::read(peer, &source.certificates) {
+            Err(refusal) => self.refuse(refusal, None),
+            Ok(caller) => {
+                let credential = caller.credential(source.is_verified(peer));
+                own(self.conclude(request, target, Some(credential), FROM_CERTIFICATE, trace))
+            }
+        }
+    }
+
+    fn decide_envoy<'g, 'r, T: Trace>(
+        &'g self,
+        envoy: &Envoy,
+        request: &Request<'r>,
+        target: target::Target<'_>,
+        trace: &mut T,
+    ) -> Decision<'g, 'r> {
+        let source = &self.source;
+        let around = Around { connection: request.connection, certificates: &source.certificates };
+        let mut values = [Value::Absent];
+        if let Err(refusal) = lines::collect(&source.watched, request.headers, source.max_bytes, &mut values)
+        {
+            return self.refuse(refusal, None);
+        }
+        let [value] = &values;
         match (envoy.format, value) {
-            (_, Value::Absent) => self.conclude(request, target, Ok(None), "header", trace),
+            (_, Value::Absent | Value::Empty) => self.conclude(request, target, None, FROM_HEADER, trace),
             (XfccFormat::Text, Value::One(value)) => {
-                let caller = envoy.read_text(value, request.connection, trace);
-                self.conclude(request, target, caller, "header", trace)
+                let caller = envoy.read_text(value, around, trace);
+                self.conclude_envoy(request, target, caller, trace)
             }
             (XfccFormat::Text, Value::Joined(value)) => {
-                let caller = envoy.read_text(&value, request.connection, trace);
-                own(self.conclude(request, target, caller, "header", trace))
+                let caller = envoy.read_text(value, around, trace);
+                own(self.conclude_envoy(request, target, caller, trace))
             }
             (XfccFormat::Json, value) => {
-                let value = match &value {
-                    Value::Absent => &[],
-                    Value::One(value) => *value,
-                    Value::Joined(value) => value,
-                };
-                let elements = match json::parse(value) {
+                let elements = match json::parse(value.bytes().unwrap_or_default()) {
                     Ok(elements) => elements,
                     Err(error) => return self.refuse(Refusal::malformed(error.code), None),
                 };
-                let caller = envoy.read_json(&elements, request.connection, trace);
-                own(self.conclude(request, target, caller, "header", trace))
+                let caller = envoy.read_json(&elements, around, trace);
+                own(self.conclude_envoy(request, target, caller, trace))
+            }
+        }
+    }
+
+    fn conclude_envoy<'g, 'c, T: Trace>(
+        &'g self,
+        request: &Request<'_>,
+        target: target::Target<'_>,
+        caller: Result<Option<envoy::Caller<'c>>, Refusal>,
+        trace: &mut T,
+    ) -> Decision<'g, 'c> {
+        match caller {
+            Err(refusal) => self.refuse(refusal, None),
+            Ok(None) => self.conclude(request, target, None, FROM_HEADER, trace),
+            Ok(Some(envoy::Caller::Fields(credential))) => {
+                self.conclude(request, target, Some(credential), FROM_HEADER, trace)
+            }
+            Ok(Some(envoy::Caller::Certificate(known))) => {
+                // The proxy's promise: XFCC has no field that says so.
+                let credential = known.credential(true);
+                own(self.conclude(request, target, Some(credential), FROM_CERTIFICATE, trace))
+            }
+        }
+    }
+
+    fn decide_headers<'g, 'r, T: Trace>(
+        &'g self,
+        form: &Form,
+        request: &Request<'r>,
+        target: target::Target<'_>,
+        trace: &mut T,
+    ) -> Decision<'g, 'r> {
+        let source = &self.source;
+        let mut values = [const { Value::Absent }; SOURCE_HEADERS];
+        let read = lines::collect(&source.watched, request.headers, source.max_bytes, &mut values)
+            .and_then(|()| forwarded::read(form, source.needs, &values, &source.certificates));
+        match read {
+            Err(refusal) => self.refuse(refusal, None),
+            Ok(None) => self.conclude(request, target, None, FROM_HEADER, trace),
+            Ok(Some(presented)) => {
+                let origin = if presented.is_certificate() { FROM_CERTIFICATE } else { FROM_HEADER };
+                own(self.conclude(request, target, Some(presented.credential()), origin, trace))
             }
         }
     }
@@ -204,22 +268,19 @@ impl Gate {
         &'g self,
         request: &Request<'_>,
         target: target::Target<'_>,
-        caller: Result<Option<Credential<'c>>, Refusal>,
-        origin: &'static str,
+        caller: Option<Credential<'c>>,
+        origin: Origin,
         trace: &mut T,
     ) -> Decision<'g, 'c> {
-        let credential = match caller {
-            Ok(Some(credential)) => credential,
-            Ok(None) => {
-                let rulings = self.policy.rule(request.method, target, None, trace);
-                return self.decision(rulings.enforced, rulings.with_shadow);
-            }
-            Err(refusal) => return self.refuse(refusal, None),
+        let Some(credential) = caller else {
+            let rulings = self.policy.rule(request.method, target, None, trace);
+            return self.decision(rulings.enforced, rulings.with_shadow);
         };
         if T::WATCHES {
             watch(&credential, origin, trace);
         }
-        let spiffe = match self.authenticate(&credential, request.now) {
+        let domains = self.trust_domains.as_deref();
+        let spiffe = match authenticate::check(&credential, &self.source, domains, request.now) {
             Ok(spiffe) => spiffe,
             Err(refusal) => return self.refuse(refusal, Some(&credential)),
         };
@@ -227,60 +288,10 @@ impl Gate {
         let rulings = self.policy.rule(request.method, target, Some(&facts), trace);
         Decision {
             verified: Some(credential.verified),
-            sha256: Some(credential.sha256),
-            identity: identity(&credential, spiffe),
+            sha256: credential.sha256,
+            identity: authenticate::identity(&credential, spiffe),
             ..self.decision(rulings.enforced, rulings.with_shadow)
         }
-    }
-
-    /// Step 3. Gives the SPIFFE ID, if the certificate has one.
-    fn authenticate<'c>(
-        &self,
-        credential: &Credential<'c>,
-        now: Option<i64>,
-    ) -> Result<Option<Cow<'c, str>>, Refusal> {
-        if self.source.require_verified && !credential.verified {
-            return Err(Refusal::of(Reason::Unverified));
-        }
-        if let Some((first, last)) = credential.window.filter(|_| self.source.validity != Validity::Ignore) {
-            let no_clock = Refusal { reason: Reason::Expired, detail: Some(Detail::NoClock) };
-            let now = now.ok_or(no_clock)?;
-            if now < first.saturating_sub(self.source.skew) {
-                return Err(Refusal::of(Reason::NotYetValid));
-            }
-            if now > last.saturating_add(self.source.skew) {
-                return Err(Refusal::of(Reason::Expired));
-            }
-        }
-        let mut uris = credential.names.uris();
-        let (Some(first), second) = (uris.next(), uris.next()) else { return Ok(None) };
-        let Some(second) = second else {
-            return self.spiffe_identity(first, credential.is_ca);
-        };
-        // Several URI names are no SPIFFE identity, but they may be other names.
-        if [&first, &second].into_iter().any(|uri| has_spiffe_scheme(uri))
-            || uris.any(|uri| has_spiffe_scheme(&uri))
-        {
-            return Err(Refusal::of(Reason::AmbiguousIdentity));
-        }
-        Ok(None)
-    }
-
-    fn spiffe_identity<'c>(&self, uri: Cow<'c, str>, is_ca: bool) -> Result<Option<Cow<'c, str>>, Refusal> {
-        if !has_spiffe_scheme(&uri) {
-            return Ok(None);
-        }
-        let ambiguous = Refusal::of(Reason::AmbiguousIdentity);
-        let id = SpiffeId::parse(uri.as_bytes()).map_err(|_| ambiguous)?;
-        if id.path().is_empty() || is_ca {
-            return Err(ambiguous);
-        }
-        if let Some(domains) = &self.trust_domains
-            && domains.binary_search_by(|domain| (**domain).cmp(id.trust_domain())).is_err()
-        {
-            return Err(Refusal::of(Reason::ForeignTrustDomain));
-        }
-        Ok(Some(uri))
     }
 
     /// A refusal before the rules, with whatever is known of the certificate.
@@ -294,7 +305,7 @@ impl Gate {
             shadow.detail = refusal.detail;
         }
         decision.verified = credential.map(|credential| credential.verified);
-        decision.sha256 = credential.map(|credential| credential.sha256);
+        decision.sha256 = credential.and_then(|credential| credential.sha256);
         decision
     }
 
@@ -338,24 +349,24 @@ impl Gate {
     /// [`Gate::upstream`]: a source's header, the identity header, or an alias of one of them.
     #[must_use]
     pub fn reads_header(&self, name: &[u8]) -> bool {
-        let identity = self.identity_header.as_deref().is_some_and(|header| is_alias(name, header));
-        identity || (!self.source.header.is_empty() && is_alias(name, &self.source.header))
+        self.header_names().any(|header| is_alias(name, header))
     }
 
     /// How long the names are of which [`Gate::reads_header`] is true, in bytes: for hosts that would
     /// rather compare a number first.
     pub fn header_lengths(&self) -> impl Iterator<Item = usize> {
-        let identity = self.identity_header.as_deref().unwrap_or_default();
-        [identity, &self.source.header].into_iter().map(str::len).filter(|length| *length > 0)
+        self.header_names().map(str::len)
+    }
+
+    fn header_names(&self) -> impl Iterator<Item = &str> {
+        let watched = self.source.watched.iter().map(|header| &*header.name);
+        self.identity_header.as_deref().into_iter().chain(watched)
     }
 
     /// Whether callers are named in header lines, which whoever connects to the host could write.
     #[must_use]
     pub const fn trusts_headers(&self) -> bool {
-        match self.source.reader {
-            Reader::Envoy(_) => true,
-            Reader::Connection => false,
-        }
+        !matches!(self.source.reader, Reader::Connection)
     }
 
     /// The refusal of a request that names its caller in header lines and came from a peer that may
@@ -380,11 +391,21 @@ impl Gate {
     pub const fn connection_use(&self) -> ConnectionUse {
         match &self.source.reader {
             Reader::Connection => ConnectionUse::Always,
+            Reader::Headers(_) => ConnectionUse::Never,
             Reader::Envoy(envoy) => match envoy.bind_connection {
                 Some(true) => ConnectionUse::Always,
                 Some(false) => ConnectionUse::Never,
                 None => ConnectionUse::IfProxy,
             },
+        }
+    }
+
+    /// In what form [`Gate::decide`] needs the certificate of `Request::connection`.
+    #[must_use]
+    pub const fn connection_form(&self) -> ConnectionForm {
+        match &self.source.reader {
+            Reader::Connection => ConnectionForm::Certificate,
+            Reader::Envoy(_) | Reader::Headers(_) => ConnectionForm::Digest,
         }
     }
 
@@ -398,9 +419,7 @@ impl Gate {
     /// of a certificate do.
     #[must_use]
     pub const fn reads_clock(&self) -> bool {
-        match self.source.reader {
-            Reader::Envoy(_) | Reader::Connection => false,
-        }
+        self.source.reads_clock()
     }
 
     /// The local answer to a refusal; `None` when the request goes on.
@@ -439,54 +458,6 @@ impl Gate {
     }
 }
 
-impl Source {
-    fn new(document: &SourceDocument, needs: Needs, limits: HostLimits) -> Self {
-        let row = document.preset.row();
-        let default = row.and_then(|row| row.headers.first()).map_or("", |(_, name)| name);
-        let renamed = document.headers.iter().find(|(role, _)| &**role == "cert");
-        Self {
-            reader: match document.preset {
-                Preset::Connection => Reader::Connection,
-                // `deployment::parse` lets no other preset through.
-                _ => Reader::Envoy(Envoy::new(document, needs)),
-            },
-            require_verified: document.require_verified,
-            host_verifies: limits.knows_verification,
-            listener_verifies: document.verified_by_listener,
-            validity: document.validity,
-            skew: i64::from(document.clock_skew_seconds),
-            header: renamed.map_or(default, |(_, name)| name).into(),
-            max_bytes: document.max_header_bytes,
-        }
-    }
-
-    const fn is_verified(&self, peer: &Peer<'_>) -> bool {
-        if self.host_verifies { peer.verified } else { self.listener_verifies }
-    }
-}
-
-/// Whether a URI claims to be a SPIFFE ID, in any case of the scheme.
-fn has_spiffe_scheme(uri: &str) -> bool {
-    uri.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"spiffe:"))
-}
-
-/// The caller's name for people: SPIFFE ID, else first DNS name, else the only common name.
-fn identity<'c>(credential: &Credential<'c>, spiffe: Option<Cow<'c, str>>) -> Option<Identity<'c>> {
-    if let Some(name) = spiffe {
-        return Some(Identity { kind: IdentityType::Spiffe, name });
-    }
-    if let Some(name) = credential.names.dns().next() {
-        return Some(Identity { kind: IdentityType::Dns, name });
-    }
-    let mut names = credential.subject?.attributes().filter(|attribute| attribute.ty.is_common_name());
-    match (names.next(), names.next()) {
-        (Some(only), None) if only.is_text && !only.value.is_empty() => {
-            Some(Identity { kind: IdentityType::Cn, name: only.value })
-        }
-        _ => None,
-    }
-}
-
 /// A decision that no longer borrows from what was decoded on the way.
 fn own<'g, 'r>(decision: Decision<'g, '_>) -> Decision<'g, 'r> {
     let identity = decision
@@ -494,18 +465,4 @@ fn own<'g, 'r>(decision: Decision<'g, '_>) -> Decision<'g, 'r> {
         .map(|identity| Identity { kind: identity.kind, name: Cow::Owned(identity.name.into_owned()) });
     let Decision { verdict, reason, detail, rule, verified, sha256, shadow, identity: _ } = decision;
     Decision { verdict, reason, detail, rule, identity, verified, sha256, shadow }
-}
-
-fn watch(credential: &Credential<'_>, origin: &'static str, trace: &mut impl Trace) {
-    for uri in credential.names.uris() {
-        trace.event(Event::Field { name: "uri", value: &uri, origin });
-    }
-    for name in credential.names.dns() {
-        trace.event(Event::Field { name: "dns", value: &name, origin });
-    }
-    if let Some(subject) = &credential.subject {
-        trace.event(Event::Field { name: "subject", value: subject.as_str(), origin });
-    }
-    let sha256 = crate::decision::hex(&credential.sha256);
-    trace.event(Event::Field { name: "sha256", value: &sha256, origin });
 }

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod load;
 pub mod pem;
 pub mod policy;
+mod print;
 mod reader;
 pub mod reason;
 pub mod request;
@@ -37,7 +38,7 @@ pub mod x509;
 pub mod xfcc;
 
 pub use decision::{Decision, Identity, IdentityType, Shadow, Verdict};
-pub use gate::{ConnectionUse, Documents, Gate, LogMode};
+pub use gate::{ConnectionForm, ConnectionUse, Documents, Gate, LogMode};
 pub use load::{Document, LoadCode, LoadError, Warning, WarningCode};
 pub use reason::{Detail, Reason};
 pub use request::{Header, Peer, PeerCertificate, Request};

@@ -10,6 +10,14 @@ pub const SANS: usize = 512;
 pub const HEADER_BYTES: usize = 64 * 1024;
 /// Bytes of a DER certificate.
 pub const CERTIFICATE_BYTES: usize = 16 * 1024;
+/// Decoded certificates that a gate keeps.
+pub const CACHED_CERTIFICATES: usize = 128;
+/// Bytes of a header's value, or of a DER or PEM certificate, that is kept with what was decoded.
+pub const CACHED_CERTIFICATE_TEXT_BYTES: usize = 8 * 1024;
+/// Headers of one source: a certificate's or fields', and the signals.
+pub const SOURCE_HEADERS: usize = 12;
+/// Headers that say whether a certificate was verified, in a source that spells its own out.
+pub const SIGNALS: usize = 4;
 /// Bytes of the path of a request target, before the first `?`.
 pub const PATH_BYTES: usize = 8 * 1024;
 /// Segments of the path of a request target.

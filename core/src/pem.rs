@@ -1,22 +1,71 @@
-//! One PEM certificate to DER, strictly, and back (RFC 7468).
+//! PEM certificates to DER, strictly, and back (RFC 7468).
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+
+use crate::reason::Detail;
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
+
+/// What stands for a line break within a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Breaks {
+    /// LF or CRLF.
+    Lines,
+    /// Spaces and tabs too, as in a header.
+    Folded,
+}
+
+/// How many blocks there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocks {
+    One,
+    /// One or more, of which the first counts.
+    Several,
+}
 
 /// The DER of exactly one certificate block. Line breaks are LF or CRLF; white space may stand before
 /// and after the block, and nothing else may.
 #[must_use]
 pub fn decode(pem: &[u8]) -> Option<Vec<u8>> {
-    let body = pem.trim_ascii().strip_prefix(BEGIN)?.strip_suffix(END)?;
-    let body: Vec<u8> = body.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    // A second block would leave dashes here, which base64 has not.
-    STANDARD.decode(body).ok().filter(|der| !der.is_empty())
+    read(pem, Breaks::Lines, Blocks::One).ok()
+}
+
+/// The DER of the first certificate block. White space may stand around a block, and nothing else.
+///
+/// # Errors
+/// `bad_encoding`; `bad_certificate` for a second block where there may be one.
+pub(crate) fn read(pem: &[u8], breaks: Breaks, blocks: Blocks) -> Result<Vec<u8>, Detail> {
+    let (first, mut rest) = block(pem.trim_ascii(), breaks)?;
+    while !rest.is_empty() {
+        if blocks == Blocks::One {
+            let is_block = rest.starts_with(BEGIN);
+            return Err(if is_block { Detail::BadCertificate } else { Detail::BadEncoding });
+        }
+        (_, rest) = block(rest, breaks)?;
+    }
+    Ok(first)
+}
+
+/// The block with which a text starts, and what follows it.
+fn block(text: &[u8], breaks: Breaks) -> Result<(Vec<u8>, &[u8]), Detail> {
+    let find = || {
+        let inner = text.strip_prefix(BEGIN)?;
+        let (body, rest) = inner.split_at_checked(memmem::find(inner, END)?)?;
+        let is_break = |byte: &u8| match breaks {
+            Breaks::Lines => matches!(byte, b'\r' | b'\n'),
+            Breaks::Folded => matches!(byte, b'\r' | b'\n' | b' ' | b'\t'),
+        };
+        let body: Vec<u8> = body.iter().copied().filter(|byte| !is_break(byte)).collect();
+        let der = STANDARD.decode(body).ok().filter(|der| !der.is_empty())?;
+        Some((der, rest.strip_prefix(END)?.trim_ascii_start()))
+    };
+    find().ok_or(Detail::BadEncoding)
 }
 
 /// A DER certificate as PEM: lines of 64 characters, each ended by LF.
@@ -46,21 +95,38 @@ mod tests {
         }
     }
 
+    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nAAEC\r\nAw==\n-----END CERTIFICATE-----\n";
+
     #[test]
     fn one_block_and_nothing_else() {
-        let block = "-----BEGIN CERTIFICATE-----\nAAEC\r\nAw==\n-----END CERTIFICATE-----\n";
-        assert_eq!(decode(block.as_bytes()), Some(alloc::vec![0, 1, 2, 3]));
+        assert_eq!(decode(BLOCK.as_bytes()), Some(alloc::vec![0, 1, 2, 3]));
         for bad in [
             "",
             "AAEC",
-            &alloc::format!("{block}{block}"),
-            &alloc::format!("x{block}"),
-            &block.replace("AAEC", "AA EC"),
-            &block.replace("Aw==", "Aw="),
-            &block.replace("Aw==", "Ax=="),
+            &alloc::format!("{BLOCK}{BLOCK}"),
+            &alloc::format!("x{BLOCK}"),
+            &alloc::format!("{BLOCK}x"),
+            &BLOCK.replace("AAEC", "AA EC"),
+            &BLOCK.replace("Aw==", "Aw="),
+            &BLOCK.replace("Aw==", "Ax=="),
             "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
         ] {
             assert_eq!(decode(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn folded_blocks_and_chains() {
+        let der = Ok(alloc::vec![0, 1, 2, 3]);
+        let folded = BLOCK.replace('\r', "").replace('\n', " ");
+        assert_eq!(read(folded.as_bytes(), Breaks::Folded, Blocks::One), der);
+        assert_eq!(read(folded.replace("C A", "C\tA").as_bytes(), Breaks::Folded, Blocks::One), der);
+        assert_eq!(read(folded.as_bytes(), Breaks::Lines, Blocks::One), Err(Detail::BadEncoding));
+        let two = alloc::format!("{BLOCK}{BLOCK}");
+        assert_eq!(read(two.as_bytes(), Breaks::Lines, Blocks::Several), der);
+        assert_eq!(read(two.as_bytes(), Breaks::Lines, Blocks::One), Err(Detail::BadCertificate));
+        for bad in [alloc::format!("{BLOCK}x"), alloc::format!("{BLOCK}-----BEGIN CERTIFICATE-----")] {
+            assert_eq!(read(bad.as_bytes(), Breaks::Lines, Blocks::Several), Err(Detail::BadEncoding));
         }
     }
 }

@@ -106,7 +106,8 @@ codes! {
         AliasedHeader = "aliased_header",
         /// The joined value is longer than `maxHeaderBytes`.
         HeaderTooLong = "header_too_long",
-        /// Text where the JSON form is configured, JSON where text is, or bare base64 DER.
+        /// Text where the JSON form is configured, JSON where text is, or a certificate in the format
+        /// of another proxy: the preset is not this proxy's.
         UnexpectedFormat = "unexpected_format",
         /// A byte below 0x20 or 0x7F (in text, a tab next to a comma is allowed).
         ControlByte = "control_byte",
@@ -146,7 +147,7 @@ codes! {
         KeyOrder = "key_order",
         /// A field that must be there is not.
         MissingField = "missing_field",
-        /// `Hash` is not 64 hexadecimal digits.
+        /// `Hash`, or a header with a fingerprint, is not a SHA-256.
         BadHash = "bad_hash",
         /// A DNS name with a byte that no DNS name has.
         BadDnsName = "bad_dns_name",
@@ -163,6 +164,8 @@ codes! {
         /// `hash_mismatch`: the last `Hash` is not that of the certificate of the connection. On a
         /// listener that only forwards the header, set `bindConnection` to false.
         OtherConnectionCertificate = "other_connection_certificate",
+        /// `hash_mismatch`: the certificate is not the one that the hash beside it names.
+        OtherCertificateHash = "other_certificate_hash",
         /// `hash_mismatch`: the host handed over no certificate of the connection to compare with.
         NoConnectionCertificate = "no_connection_certificate",
     }

@@ -26,11 +26,12 @@ pub enum Event<'a> {
     },
     /// A field of the credential.
     Field {
-        /// `uri`, `dns`, `subject`, `sha256`.
+        /// `uri`, `dns`, `ip`, `email`, `subject`, `issuer`, `serial`, `not_before`, `not_after`,
+        /// `extension`, `sha256`.
         name: &'static str,
         /// Its value, as text.
         value: &'a str,
-        /// `header`, `connection` or `computed`.
+        /// `header`, `certificate` or `computed`.
         origin: &'static str,
     },
     /// A rule was looked at.

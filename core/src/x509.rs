@@ -24,8 +24,8 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
+pub use crate::credential::{AltName, Extension};
 use crate::dn::NameText;
 use crate::reason::codes;
 
@@ -130,47 +130,20 @@ pub struct Certificate {
     pub extensions: Vec<Extension>,
 }
 
-/// A subject alternative name. The texts hold bytes from 0x20 to 0x7E only, and may be empty.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum AltName {
-    /// A URI.
-    Uri(Box<str>),
-    /// A DNS name; whether it is one that a policy may compare is for the source to say.
-    Dns(Box<str>),
-    /// An IP address.
-    Ip(IpAddr),
-    /// An email address.
-    Email(Box<str>),
-}
-
-/// The notation of policies: `URI:`, `DNS:`, `IP:` or `email:` and the value.
-impl core::fmt::Display for AltName {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Uri(text) => write!(f, "URI:{text}"),
-            Self::Dns(text) => write!(f, "DNS:{text}"),
-            Self::Ip(address) => write!(f, "IP:{address}"),
-            Self::Email(text) => write!(f, "email:{text}"),
-        }
-    }
-}
-
-/// An extension.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Extension {
-    /// Its OID, dotted.
-    pub oid: Box<str>,
-    /// Whether it must be understood.
-    pub critical: bool,
-    /// Its text, if its value is exactly one `UTF8String`, `IA5String` or `PrintableString`.
-    pub text: Option<Box<str>>,
-}
-
 /// A distinguished name, kept as the RFC 4514 text that OpenSSL and BoringSSL print for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name(String);
 
 impl Name {
+    /// Reads a name's DER by itself.
+    ///
+    /// # Errors
+    /// The first rule that the bytes break.
+    pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
+        shape::check_name(der)?;
+        read::name_alone(der).ok_or(X509Error { code: X509Code::Unreadable, offset: 0 })
+    }
+
     /// The text with what compares it.
     #[must_use]
     pub fn as_text(&self) -> NameText<'_> {

@@ -11,17 +11,7 @@ use crate::source::document::{Preset, SourceDocument, Validity};
 
 /// What a source can never give to this policy, and what this host can never know.
 pub(super) fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: HostLimits) -> LoadErrors {
-    let carries = |attribute: Attribute| {
-        let row = source.preset.row().is_some_and(|row| row.carries.contains(&attribute));
-        let field = source.preset != Preset::Envoy
-            || match attribute {
-                Attribute::Subject => source.envoy.has_subject,
-                Attribute::Uri => source.envoy.has_uri,
-                Attribute::Dns => source.envoy.has_dns,
-                _ => true,
-            };
-        row && field
-    };
+    let carries = |attribute| source.carries(attribute);
     let mut errors = LoadErrors::new();
     let mut refuse = |code: LoadCode, place: &Place| {
         errors.push(LoadError { code, place: place.clone(), hint: code.hint() });
@@ -63,10 +53,11 @@ pub(super) fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: 
 
 /// What the rules ask of a caller, and so what a source must not leave out.
 pub(super) fn needs(policy: &PolicyDocument) -> Needs {
-    let mut needs = Needs { subject: false, uri: policy.trust_domains.is_some() };
+    let mut needs = Needs { subject: false, issuer: false, uri: policy.trust_domains.is_some() };
     let mut note = |uses: &Uses| {
         for (attribute, _) in uses {
             needs.subject |= *attribute == Attribute::Subject;
+            needs.issuer |= *attribute == Attribute::Issuer;
             needs.uri |= *attribute == Attribute::Uri;
         }
     };

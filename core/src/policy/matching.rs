@@ -2,10 +2,12 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use super::met::Met;
 use super::principals::{Key, Kind, Principals};
-use crate::credential::Credential;
+use crate::credential::{AltName, Credential};
+use crate::dn::NameText;
 
 /// Whether a principal is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,8 +35,8 @@ impl Facts<'_, '_> {
             table.look_up(Key { kind, first, second }, found, &mut met);
         };
         let yes = Match::Yes;
-        if table.has(Kind::Sha256) {
-            find(Kind::Sha256, &self.credential.sha256, &[], yes);
+        if let Some(sha256) = self.credential.sha256.as_ref().filter(|_| table.has(Kind::Sha256)) {
+            find(Kind::Sha256, sha256, &[], yes);
         }
         if let Some(id) = self.spiffe {
             if table.has(Kind::Spiffe) {
@@ -59,31 +61,61 @@ impl Facts<'_, '_> {
                 }
             }
         }
-        if let Some(subject) = &self.credential.subject {
-            if table.has(Kind::Subject) {
-                let mut canonical = Vec::new();
-                subject.write_canonical(&mut canonical);
-                find(Kind::Subject, &canonical, &[], yes);
+        if table.has(Kind::Ip) || table.has(Kind::Email) {
+            for name in self.credential.names.whole() {
+                match name {
+                    AltName::Ip(IpAddr::V4(address)) => find(Kind::Ip, &address.octets(), &[], yes),
+                    AltName::Ip(IpAddr::V6(address)) => find(Kind::Ip, &address.octets(), &[], yes),
+                    AltName::Email(address) => find(Kind::Email, lower_domain(address).as_bytes(), &[], yes),
+                    AltName::Uri(_) | AltName::Dns(_) => {}
+                }
             }
-            if table.has(Kind::SubjectAttribute) {
-                let cn = self.common_name();
-                for attribute in subject.attributes().filter(|attribute| attribute.is_text) {
-                    let found = if attribute.ty.is_common_name() { cn } else { yes };
-                    let value = attribute.value.as_bytes();
-                    find(Kind::SubjectAttribute, attribute.ty.oid().as_bytes(), value, found);
+        }
+        let Credential { subject, issuer, serial, extensions, .. } = self.credential;
+        look_up_name(subject, table, Kind::Subject, Kind::SubjectAttribute, &mut find);
+        look_up_name(issuer, table, Kind::Issuer, Kind::IssuerAttribute, &mut find);
+        if let Some(serial) = serial.filter(|_| table.has(Kind::Serial)) {
+            find(Kind::Serial, serial, &[], yes);
+        }
+        if table.has(Kind::Extension) {
+            for extension in *extensions {
+                if let Some(text) = &extension.text {
+                    find(Kind::Extension, extension.oid.as_bytes(), text.as_bytes(), yes);
                 }
             }
         }
         table.add_rules(&mut met, deny, bits);
     }
+}
 
-    /// What a common name that is equal counts for.
-    fn common_name(&self) -> Match {
-        let names = self.credential.subject.iter().flat_map(|subject| subject.attributes());
-        match names.filter(|attribute| attribute.ty.is_common_name()).take(2).count() {
-            1 => Match::Yes,
-            _ => Match::DenyOnly,
+/// Looks a name up, whole and by its attributes.
+fn look_up_name(
+    name: &Option<NameText<'_>>,
+    table: &Principals,
+    whole: Kind,
+    attribute: Kind,
+    find: &mut impl FnMut(Kind, &[u8], &[u8], Match),
+) {
+    let Some(name) = name else { return };
+    if table.has(whole) {
+        let mut canonical = Vec::new();
+        name.write_canonical(&mut canonical);
+        find(whole, &canonical, &[], Match::Yes);
+    }
+    if table.has(attribute) {
+        let cn = common_name(name);
+        for found in name.attributes().filter(|attribute| attribute.is_text) {
+            let counts = if found.ty.is_common_name() { cn } else { Match::Yes };
+            find(attribute, found.ty.oid().as_bytes(), found.value.as_bytes(), counts);
         }
+    }
+}
+
+/// What a common name that is equal counts for.
+fn common_name(name: &NameText<'_>) -> Match {
+    match name.attributes().filter(|attribute| attribute.ty.is_common_name()).take(2).count() {
+        1 => Match::Yes,
+        _ => Match::DenyOnly,
     }
 }
 
@@ -98,6 +130,15 @@ pub(crate) fn spiffe_prefixes(id: &str) -> impl Iterator<Item = &str> {
 fn dns_parents(name: &str) -> impl Iterator<Item = &str> {
     let counts = !name.contains('*') && !name.starts_with('.');
     name.match_indices('.').filter(move |_| counts).filter_map(|(at, _)| name.get(at.saturating_add(1)..))
+}
+
+/// A mail address with its domain in lower case, as a policy holds it.
+fn lower_domain(address: &str) -> Cow<'_, str> {
+    let Some((local, domain)) = address.rsplit_once('@') else { return Cow::Borrowed(address) };
+    match lower(domain) {
+        Cow::Borrowed(_) => Cow::Borrowed(address),
+        Cow::Owned(domain) => Cow::Owned([local, "@", &domain].concat()),
+    }
 }
 
 fn lower(name: &str) -> Cow<'_, str> {

@@ -1,9 +1,10 @@
-//! The host's own TLS connection, as far as it needs no certificate decoding.
+//! The host's own TLS connection.
 
 use sha2::{Digest, Sha256};
 
 use super::Refusal;
-use super::envoy::hex_sha256;
+use super::certificates::{Certificates, Known};
+use super::hex_sha256;
 use crate::credential::{AltNames, Credential};
 use crate::limits::CERTIFICATE_BYTES;
 use crate::pem;
@@ -11,18 +12,49 @@ use crate::reason::Detail;
 use crate::request::{Peer, PeerCertificate};
 
 /// The caller of a connection.
+#[derive(Debug)]
+pub(crate) enum Caller {
+    Certificate(Known),
+    /// The fingerprint is all that a core knows that reads no certificates.
+    Sha256([u8; 32]),
+}
+
+impl Caller {
+    pub(crate) fn credential(&self, verified: bool) -> Credential<'_> {
+        match self {
+            Self::Certificate(known) => known.credential(verified),
+            Self::Sha256(sha256) => Credential {
+                sha256: Some(*sha256),
+                verified,
+                window: None,
+                is_ca: false,
+                subject: None,
+                issuer: None,
+                serial: None,
+                names: AltNames::NONE,
+                extensions: &[],
+            },
+        }
+    }
+}
+
+/// The caller of a connection.
 ///
 /// # Errors
-/// `bad_certificate` when what the host handed over is no certificate at all.
-pub(crate) fn read<'r>(peer: &Peer<'_>, verified: bool) -> Result<Credential<'r>, Refusal> {
-    Ok(Credential {
-        sha256: sha256(peer).ok_or(Refusal::malformed(Detail::BadCertificate))?,
-        verified,
-        window: None,
-        is_ca: false,
-        subject: None,
-        names: AltNames::NONE,
-    })
+/// `bad_certificate` when what the host handed over is no certificate, and where certificates are
+/// read, when it is only a digest; the details of a certificate's names.
+pub(crate) fn read(peer: &Peer<'_>, certificates: &Certificates) -> Result<Caller, Refusal> {
+    if !cfg!(feature = "x509") {
+        return sha256(peer).map(Caller::Sha256).ok_or(Refusal::malformed(Detail::BadCertificate));
+    }
+    let known = match peer.certificate {
+        PeerCertificate::Der(der) => certificates.read(der, |der| Ok(der.to_vec())),
+        PeerCertificate::Pem(text) => {
+            certificates.read(text, |text| pem::decode(text).ok_or(Detail::BadCertificate))
+        }
+        PeerCertificate::Sha256Hex(_) => Err(Detail::BadCertificate),
+    };
+    known.map(Caller::Certificate).map_err(Refusal::malformed)
 }
 
 /// SHA-256 of a peer's certificate.

@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::form::{Carried, Form};
 use super::read;
 use crate::json::Text;
 use crate::limits::HostLimits;
 use crate::load::{Document, LoadErrors, Place, Warning};
-use crate::policy::principal::Atom;
+use crate::policy::principal::{Atom, Attribute};
 use crate::reader::{Cursor, Reader};
 use crate::reason::codes;
 
@@ -86,15 +87,19 @@ pub struct EnvoyOptions {
     pub bind_connection: Option<bool>,
     /// `keyOrder` is "envoy" (the default), not "any".
     pub ordered_keys: bool,
+    /// `read` is "certificate".
+    pub read_certificate: bool,
 }
 
 /// A source as written, checked for itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceDocument {
-    /// `preset`. Today always [`Preset::Envoy`] or [`Preset::Connection`].
+    /// `preset`.
     pub preset: Preset,
-    /// The headers that are read: role and lower-case name, after `headers` renamed them.
-    /// Envoy's one header has the role `cert`; a connection has none.
+    /// How certificates are forwarded; `None` for Envoy's elements and for a connection.
+    pub form: Option<Form>,
+    /// The headers that are read: role and lower-case name, after `headers` renamed them. A
+    /// [`Slot`](super::form::Slot) counts into them; a connection has none.
     pub headers: Vec<(Box<str>, Box<str>)>,
     /// `requireVerified`.
     pub require_verified: bool,
@@ -112,6 +117,8 @@ pub struct SourceDocument {
     pub envoy: EnvoyOptions,
     /// Where the source stands.
     pub place: Place,
+    /// Where it is said who vouches: `verified` of a custom source, else `preset`.
+    pub vouching_place: Place,
 }
 
 impl EnvoyOptions {
@@ -124,6 +131,7 @@ impl EnvoyOptions {
         trusted_proxies: Vec::new(),
         bind_connection: None,
         ordered_keys: true,
+        read_certificate: false,
     };
 }
 
@@ -149,5 +157,32 @@ impl SourceDocument {
     /// Reads a source within a document.
     pub(crate) fn read<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Self> {
         read::source(reader, at)
+    }
+
+    /// Whether a policy may ask for an attribute of the caller's certificate.
+    #[must_use]
+    pub const fn carries(&self, attribute: Attribute) -> bool {
+        match (&self.form, self.preset) {
+            (Some(Form { carried: Carried::Fields(fields), .. }), _) => match attribute {
+                Attribute::Sha256 => fields.sha256.is_some(),
+                Attribute::Subject => fields.subject.is_some(),
+                Attribute::Issuer => fields.issuer.is_some(),
+                Attribute::Uri => fields.spiffe.is_some() || fields.uri.is_some(),
+                Attribute::Dns => fields.dns.is_some(),
+                _ => false,
+            },
+            (None, Preset::Envoy) if !self.envoy.read_certificate => match attribute {
+                Attribute::Sha256 => true,
+                Attribute::Subject => self.envoy.has_subject,
+                Attribute::Uri => self.envoy.has_uri,
+                Attribute::Dns => self.envoy.has_dns,
+                _ => false,
+            },
+            // What a core that reads no certificates knows of a connection.
+            (None, Preset::Connection) if !cfg!(feature = "x509") => {
+                matches!(attribute, Attribute::Sha256)
+            }
+            _ => true,
+        }
     }
 }

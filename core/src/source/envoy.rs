@@ -1,27 +1,31 @@
-//! Envoy's `x-forwarded-client-cert`, read by its fields.
+//! Envoy's `x-forwarded-client-cert`, read by its fields or by its certificates.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use subtle::ConstantTimeEq;
 
+use super::certificates::{Certificates, Known};
 use super::chain::{self, Hop, Trusted};
 use super::document::{SourceDocument, XfccFormat};
-use super::{Needs, Refusal, connection};
-use crate::credential::{AltNames, Credential};
+use super::element::Fields;
+use super::form::{CertificateForm, Encoding, Percent, Slot, Texts};
+use super::{Needs, Refusal, connection, decode, hex_sha256, is_dns_name};
+use crate::credential::{AltName, Credential};
 use crate::dn::NameText;
 use crate::limits::{SANS, XFCC_ELEMENTS, XFCC_PAIRS};
 use crate::reason::{Detail, Reason};
 use crate::request::Peer;
-use crate::target::hex_digit;
 use crate::trace::{Event, Trace};
-use crate::xfcc::{Key, json, text};
+use crate::xfcc::{json, text};
 
 /// How this deployment's Envoy writes the header, and what is expected of it.
 #[derive(Debug)]
 pub(crate) struct Envoy {
     pub(crate) format: XfccFormat,
     ordered_keys: bool,
+    /// Whether the identity is read from `Cert`.
+    certificate: bool,
     subject: bool,
     uri: bool,
     dns: bool,
@@ -30,17 +34,22 @@ pub(crate) struct Envoy {
     needs: Needs,
 }
 
-/// What a source needs of an element beyond what the walk needs.
-trait Fields<'h>: Hop<'h> {
-    fn hash(self) -> Option<Cow<'h, str>>;
-    fn subject(self) -> Option<&'h str>;
-    fn dns(self) -> impl Iterator<Item = Cow<'h, str>>;
-    fn pairs(self) -> usize;
-    fn sans(self) -> usize;
-    fn is_ordered(self) -> bool;
-    fn alt_names(self, uri: bool, dns: bool) -> AltNames<'h>;
-    /// Whether the form always writes Subject and URI, so that their absence is a fault.
-    const WRITES_EMPTY: bool;
+/// Who called, as one element tells it.
+#[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, and a box would allocate for each request"
+)]
+pub(crate) enum Caller<'h> {
+    Fields(Credential<'h>),
+    Certificate(Known),
+}
+
+/// What the reading of a header needs besides its value.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) connection: Option<Peer<'a>>,
+    pub(crate) certificates: &'a Certificates,
 }
 
 impl Envoy {
@@ -49,6 +58,7 @@ impl Envoy {
         Self {
             format: options.format,
             ordered_keys: options.ordered_keys,
+            certificate: options.read_certificate,
             subject: options.has_subject,
             uri: options.has_uri,
             dns: options.has_dns,
@@ -58,18 +68,22 @@ impl Envoy {
         }
     }
 
+    pub(crate) const fn reads_certificates(&self) -> bool {
+        self.certificate
+    }
+
     /// The caller of a header in the text form; `None` when it has no elements.
     pub(crate) fn read_text<'r, T: Trace>(
         &self,
         value: &'r [u8],
-        connection: Option<Peer<'_>>,
+        around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Option<Credential<'r>>, Refusal> {
+    ) -> Result<Option<Caller<'r>>, Refusal> {
         let mut elements = text::Elements::new(value);
         let Some(first) = elements.next() else { return Ok(None) };
         let first = first.map_err(|error| Refusal::malformed(error.code))?;
         let Some(second) = elements.next() else {
-            return self.read(&[first], connection, trace).map(Some);
+            return self.read(&[first], around, trace).map(Some);
         };
         let mut hops = alloc::vec![first, second.map_err(|error| Refusal::malformed(error.code))?];
         for element in elements {
@@ -79,36 +93,48 @@ impl Envoy {
                 hops.push(element);
             }
         }
-        self.read(&hops, connection, trace).map(Some)
+        self.read(&hops, around, trace).map(Some)
     }
 
     /// The caller of a header in the JSON form, already parsed.
     pub(crate) fn read_json<'h, T: Trace>(
         &self,
         elements: &'h [json::Element<'h>],
-        connection: Option<Peer<'_>>,
+        around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Option<Credential<'h>>, Refusal> {
+    ) -> Result<Option<Caller<'h>>, Refusal> {
         if elements.is_empty() {
             return Ok(None);
         }
         let hops: Vec<&'h json::Element<'h>> = elements.iter().collect();
-        self.read(&hops, connection, trace).map(Some)
+        self.read(&hops, around, trace).map(Some)
     }
 
     /// In the published order of details; then the walk, then the connection.
     fn read<'h, H: Fields<'h>, T: Trace>(
         &self,
         hops: &[H],
-        connection: Option<Peer<'_>>,
+        around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Credential<'h>, Refusal> {
+    ) -> Result<Caller<'h>, Refusal> {
         let refuse_if = |bad: bool, detail| if bad { Err(Refusal::malformed(detail)) } else { Ok(()) };
         refuse_if(hops.len() > XFCC_ELEMENTS, Detail::TooManyElements)?;
         refuse_if(hops.iter().any(|hop| hop.pairs() > XFCC_PAIRS), Detail::TooManyPairs)?;
         refuse_if(hops.iter().any(|hop| hop.sans() > SANS), Detail::TooManySans)?;
         refuse_if(self.ordered_keys && hops.iter().any(|hop| !hop.is_ordered()), Detail::KeyOrder)?;
+        if self.certificate {
+            self.read_certificates(hops, around, trace).map(Caller::Certificate)
+        } else {
+            self.read_fields(hops, around, trace).map(Caller::Fields)
+        }
+    }
 
+    fn read_fields<'h, H: Fields<'h>, T: Trace>(
+        &self,
+        hops: &[H],
+        around: Around<'_>,
+        trace: &mut T,
+    ) -> Result<Credential<'h>, Refusal> {
         let caller = chain::caller(hops, &self.trusted_proxies);
         let caller = caller.map(|at| hops.get(at).copied().map(|hop| (at, hop)));
         let lacks_needed = match caller {
@@ -118,22 +144,22 @@ impl Envoy {
             }
             _ => false,
         };
-        refuse_if(lacks_needed || hops.iter().any(|hop| hop.hash().is_none()), Detail::MissingField)?;
-
+        if lacks_needed || hops.iter().any(|hop| hop.hash().is_none()) {
+            return Err(Refusal::malformed(Detail::MissingField));
+        }
         let is_caller = |at: usize| matches!(caller, Ok(Some((caller, _))) if caller == at);
         let mut last_hash = [0; 32];
         let mut caller_hash = [0; 32];
         for (at, hop) in hops.iter().enumerate() {
-            last_hash = hop
-                .hash()
-                .and_then(|hash| hex_sha256(hash.as_bytes()))
-                .ok_or(Refusal::malformed(Detail::BadHash))?;
+            last_hash = hash(hop)?;
             if is_caller(at) {
                 caller_hash = last_hash;
             }
         }
         let bad_dns = |hop: &H| self.dns && hop.dns().any(|name| !is_dns_name(&name));
-        refuse_if(hops.iter().any(bad_dns), Detail::BadDnsName)?;
+        if hops.iter().any(bad_dns) {
+            return Err(Refusal::malformed(Detail::BadDnsName));
+        }
         let mut subject = None;
         for (at, hop) in hops.iter().enumerate() {
             if let Some(text) = hop.subject().filter(|_| self.subject) {
@@ -144,23 +170,65 @@ impl Envoy {
                 }
             }
         }
-
         let Some((at, hop)) = caller.map_err(Refusal::of)? else {
             return Err(Refusal::of(Reason::UnexpectedElement));
         };
-        self.check_connection(&last_hash, connection)?;
+        self.check_connection(&last_hash, around.connection)?;
         if T::WATCHES {
             trace.event(Event::Element { elements: hops.len(), caller: at });
         }
         Ok(Credential {
-            sha256: caller_hash,
+            sha256: Some(caller_hash),
             // The proxy's promise: XFCC has no field that says so.
             verified: true,
             window: None,
             is_ca: false,
             subject,
+            issuer: None,
+            serial: None,
             names: hop.alt_names(self.uri, self.dns),
+            extensions: &[],
         })
+    }
+
+    /// Every element's certificate is decoded, and is the one of its hash; the walk goes by the names
+    /// in the certificates, which no text can forge.
+    #[cfg_attr(
+        not(feature = "x509"),
+        expect(unreachable_code, reason = "a core that reads no certificates knows none")
+    )]
+    fn read_certificates<'h, H: Fields<'h>, T: Trace>(
+        &self,
+        hops: &[H],
+        around: Around<'_>,
+        trace: &mut T,
+    ) -> Result<Known, Refusal> {
+        if hops.iter().any(|hop| hop.hash().is_none() || hop.cert().is_none_or(|cert| cert.is_empty())) {
+            return Err(Refusal::malformed(Detail::MissingField));
+        }
+        let hashes = hops.iter().map(hash).collect::<Result<Vec<_>, _>>()?;
+        let form = &CertificateForm { percent: H::CERT_ESCAPES, ..CERT };
+        let certificates = hops.iter().filter_map(|hop| hop.cert()).map(|cert| {
+            let decode = |text: &[u8]| decode::certificate(form, text);
+            around.certificates.read(cert.as_bytes(), decode).map_err(Refusal::malformed)
+        });
+        let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
+        let is_own = |(hash, known): (&[u8; 32], &Known)| bool::from(hash.ct_eq(known.sha256()));
+        if !hashes.iter().zip(&certificates).all(is_own) {
+            return Err(Refusal::OTHER_HASH);
+        }
+        let by: Vec<Vec<_>> = hops.iter().map(|hop| hop.by().collect()).collect();
+        let certified = by.iter().zip(&certificates).map(|(by, known)| Certified { by, known });
+        let certified: Vec<_> = certified.collect();
+        let at = chain::caller(&certified, &self.trusted_proxies).map_err(Refusal::of)?;
+        let (Some(known), Some(last_hash)) = (certificates.get(at), hashes.last()) else {
+            return Err(Refusal::of(Reason::UnexpectedElement));
+        };
+        self.check_connection(last_hash, around.connection)?;
+        if T::WATCHES {
+            trace.event(Event::Element { elements: hops.len(), caller: at });
+        }
+        Ok(known.clone())
     }
 
     /// A SAN can forge an element, but no certificate contains its own hash.
@@ -177,111 +245,40 @@ impl Envoy {
     }
 }
 
-/// 64 hexadecimal digits in either case.
-pub(crate) fn hex_sha256(digits: &[u8]) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    if digits.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
-    }
-    Some(hash)
+fn hash<'h>(hop: &impl Fields<'h>) -> Result<[u8; 32], Refusal> {
+    let hash = hop.hash().and_then(|hash| hex_sha256(hash.as_bytes()));
+    hash.ok_or(Refusal::malformed(Detail::BadHash))
 }
 
-/// Letters, digits, `-`, `.`, `_`, `*`, and at least one of them.
-fn is_dns_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*');
-    !name.is_empty() && name.bytes().all(allowed)
+/// `Cert`, but for its escapes.
+const CERT: CertificateForm = CertificateForm {
+    header: Slot(0),
+    absent: Texts::NONE,
+    quotes: false,
+    percent: Percent::None,
+    first_of_list: false,
+    encoding: Encoding::Pem,
+    sha256: None,
+    chain: None,
+};
+
+/// An element whose client is known by its certificate.
+#[derive(Clone, Copy)]
+struct Certified<'k> {
+    by: &'k [Cow<'k, str>],
+    known: &'k Known,
 }
 
-impl<'h> Hop<'h> for text::Element<'h> {
-    fn by(self) -> impl Iterator<Item = Cow<'h, str>> {
-        self.values(Key::By).map(|value| value.unquoted())
+impl<'k> Hop<'k> for Certified<'k> {
+    fn by(self) -> impl Iterator<Item = Cow<'k, str>> {
+        self.by.iter().cloned()
     }
 
-    fn uris(self) -> impl Iterator<Item = Cow<'h, str>> {
-        self.values(Key::Uri).map(|value| value.unquoted())
-    }
-}
-
-impl<'h> Fields<'h> for text::Element<'h> {
-    const WRITES_EMPTY: bool = true;
-
-    fn hash(self) -> Option<Cow<'h, str>> {
-        self.hash.map(|value| value.unquoted())
-    }
-
-    fn subject(self) -> Option<&'h str> {
-        // Its backslashes are RFC 4514's, not XFCC's.
-        self.subject.map(|value| value.raw)
-    }
-
-    fn dns(self) -> impl Iterator<Item = Cow<'h, str>> {
-        self.values(Key::Dns).map(|value| value.unquoted())
-    }
-
-    fn pairs(self) -> usize {
-        self.pairs
-    }
-
-    fn sans(self) -> usize {
-        self.uri.saturating_add(self.dns)
-    }
-
-    fn is_ordered(self) -> bool {
-        self.ordered
-    }
-
-    fn alt_names(self, uri: bool, dns: bool) -> AltNames<'h> {
-        AltNames::Xfcc { element: self, uri, dns }
-    }
-}
-
-impl<'h> Hop<'h> for &'h json::Element<'h> {
-    fn by(self) -> impl Iterator<Item = Cow<'h, str>> {
-        self.by.iter().map(|value| Cow::Borrowed(&**value))
-    }
-
-    fn uris(self) -> impl Iterator<Item = Cow<'h, str>> {
-        self.uri.iter().map(|value| Cow::Borrowed(&**value))
-    }
-}
-
-impl<'h> Fields<'h> for &'h json::Element<'h> {
-    const WRITES_EMPTY: bool = false;
-
-    fn hash(self) -> Option<Cow<'h, str>> {
-        self.hash.as_deref().map(Cow::Borrowed)
-    }
-
-    fn subject(self) -> Option<&'h str> {
-        self.subject.as_deref()
-    }
-
-    fn dns(self) -> impl Iterator<Item = Cow<'h, str>> {
-        self.dns.iter().map(|value| Cow::Borrowed(&**value))
-    }
-
-    /// Of what may repeat without being a name of the caller.
-    fn pairs(self) -> usize {
-        self.by.len().max(self.chain.len())
-    }
-
-    fn sans(self) -> usize {
-        self.uri.len().saturating_add(self.dns.len())
-    }
-
-    /// The order of an object's keys says nothing.
-    fn is_ordered(self) -> bool {
-        true
-    }
-
-    fn alt_names(self, uri: bool, dns: bool) -> AltNames<'h> {
-        AltNames::Lists {
-            uri: if uri { self.uris().collect() } else { Vec::new() },
-            dns: if dns { Fields::dns(self).collect() } else { Vec::new() },
-        }
+    fn uris(self) -> impl Iterator<Item = Cow<'k, str>> {
+        let names = self.known.alt_names();
+        names.whole().iter().filter_map(|name| match name {
+            AltName::Uri(uri) => Some(Cow::Borrowed(&**uri)),
+            _ => None,
+        })
     }
 }

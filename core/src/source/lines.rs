@@ -1,5 +1,6 @@
-//! The lines of one header among all lines of a request.
+//! The lines of a source's headers among all lines of a request.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Refusal;
@@ -7,51 +8,88 @@ use crate::reason::Detail;
 use crate::request::Header;
 use crate::upstream::is_alias;
 
-/// A header's value: its lines joined with `,`, empty lines left out.
+/// A header that a source reads.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    /// Lower case.
+    pub(crate) name: Box<str>,
+    /// Whether several lines make one value, joined with `,`.
+    pub(crate) is_list: bool,
+}
+
+/// A header's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'r> {
+    /// No line.
     Absent,
+    /// A line without content.
+    Empty,
     One(&'r [u8]),
     Joined(Vec<u8>),
 }
 
-/// Collects a list-valued header.
+impl Value<'_> {
+    /// The value; none where it is empty.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Absent | Self::Empty => None,
+            Self::One(line) => Some(line),
+            Self::Joined(lines) => Some(lines),
+        }
+    }
+}
+
+/// Collects the values of `watched`, in their order. Empty lines of a list are left out.
 ///
 /// # Errors
-/// `aliased_header`, `header_too_long`.
-pub(crate) fn join<'r>(name: &str, headers: &[Header<'r>], max_bytes: usize) -> Result<Value<'r>, Refusal> {
-    let mut value = Value::Absent;
-    let mut aliased = false;
+/// `repeated_header`, `aliased_header`, `header_too_long`.
+pub(crate) fn collect<'r>(
+    watched: &[Watched],
+    headers: &[Header<'r>],
+    max_bytes: usize,
+    values: &mut [Value<'r>],
+) -> Result<(), Refusal> {
+    let (mut repeated, mut aliased) = (false, false);
     for (found, line) in headers {
-        if !is_alias(found, name) {
-            continue;
-        }
-        if !found.eq_ignore_ascii_case(name.as_bytes()) {
-            aliased = true;
-        } else if !line.is_empty() {
-            value = match value {
-                Value::Absent => Value::One(line),
-                Value::One(first) => Value::Joined([first, b",", line].concat()),
-                Value::Joined(mut lines) => {
-                    lines.push(b',');
-                    lines.extend_from_slice(line);
-                    Value::Joined(lines)
-                }
-            };
+        for (header, value) in watched.iter().zip(values.iter_mut()) {
+            if !is_alias(found, &header.name) {
+                continue;
+            }
+            if !found.eq_ignore_ascii_case(header.name.as_bytes()) {
+                aliased = true;
+            } else if header.is_list {
+                join(value, line);
+            } else if *value == Value::Absent {
+                *value = if line.is_empty() { Value::Empty } else { Value::One(line) };
+            } else {
+                repeated = true;
+            }
         }
     }
-    if aliased {
-        return Err(Refusal::malformed(Detail::AliasedHeader));
+    let too_long = |value: &Value<'_>| value.bytes().is_some_and(|bytes| bytes.len() > max_bytes);
+    if repeated {
+        Err(Refusal::malformed(Detail::RepeatedHeader))
+    } else if aliased {
+        Err(Refusal::malformed(Detail::AliasedHeader))
+    } else if values.iter().any(too_long) {
+        Err(Refusal::malformed(Detail::HeaderTooLong))
+    } else {
+        Ok(())
     }
-    let bytes = match &value {
-        Value::Absent => 0,
-        Value::One(line) => line.len(),
-        Value::Joined(lines) => lines.len(),
-    };
-    if bytes > max_bytes {
-        return Err(Refusal::malformed(Detail::HeaderTooLong));
+}
+
+fn join<'r>(value: &mut Value<'r>, line: &'r [u8]) {
+    if line.is_empty() {
+        return;
     }
-    Ok(value)
+    match value {
+        Value::Absent | Value::Empty => *value = Value::One(line),
+        Value::One(first) => *value = Value::Joined([*first, b",", line].concat()),
+        Value::Joined(lines) => {
+            lines.push(b',');
+            lines.extend_from_slice(line);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +97,14 @@ mod tests {
     use super::*;
 
     const NAME: &str = "x-forwarded-client-cert";
+
+    fn read<'r>(is_list: bool, headers: &[Header<'r>], max_bytes: usize) -> Result<Value<'r>, Refusal> {
+        let mut values = [Value::Absent];
+        let watched = [Watched { name: NAME.into(), is_list }];
+        collect(&watched, headers, max_bytes, &mut values)?;
+        let [value] = values;
+        Ok(value)
+    }
 
     #[test]
     fn lines_are_joined_in_order_and_empty_ones_dropped() {
@@ -69,18 +115,35 @@ mod tests {
             (b"x-forwarded-client-cert", b""),
             (b"X-FORWARDED-CLIENT-CERT", b"c"),
         ];
-        assert_eq!(join(NAME, lines, 3), Ok(Value::Joined(b"a,c".to_vec())));
-        assert_eq!(join(NAME, lines, 2), Err(Refusal::malformed(Detail::HeaderTooLong)));
-        assert_eq!(join(NAME, &lines[..2], 9), Ok(Value::One(b"a")));
-        assert_eq!(join(NAME, &lines[..1], 9), Ok(Value::Absent));
+        assert_eq!(read(true, lines, 3), Ok(Value::Joined(b"a,c".to_vec())));
+        assert_eq!(read(true, lines, 2), Err(Refusal::malformed(Detail::HeaderTooLong)));
+        assert_eq!(read(true, &lines[..2], 9), Ok(Value::One(b"a")));
+        assert_eq!(read(true, &lines[..1], 9), Ok(Value::Absent));
+    }
+
+    #[test]
+    fn a_single_value_stands_once_and_an_empty_line_counts() {
+        let lines: &[Header<'_>] = &[
+            (b"x-forwarded-client-cert", b""),
+            (b"x-forwarded-client-cert", b"a"),
+            (b"x_forwarded_client_cert", b""),
+        ];
+        let repeated = Err(Refusal::malformed(Detail::RepeatedHeader));
+        assert_eq!(read(false, &lines[1..2], 1), Ok(Value::One(b"a")));
+        assert_eq!(read(false, &lines[..1], 1), Ok(Value::Empty));
+        assert_eq!(read(false, &lines[..2], 0), repeated);
+        assert_eq!(read(false, lines, 9), repeated, "before the alias");
+        assert_eq!(read(false, &lines[1..2], 0), Err(Refusal::malformed(Detail::HeaderTooLong)));
     }
 
     #[test]
     fn an_alias_is_refused_even_beside_the_header() {
         for alias in [&b"x_forwarded_client_cert"[..], b"X-Forwarded.Client-Cert"] {
             let refused = Err(Refusal::malformed(Detail::AliasedHeader));
-            assert_eq!(join(NAME, &[(alias, b"")], 9), refused);
-            assert_eq!(join(NAME, &[(NAME.as_bytes(), b"a"), (alias, b"b")], 9), refused);
+            for is_list in [false, true] {
+                assert_eq!(read(is_list, &[(alias, b"")], 9), refused);
+                assert_eq!(read(is_list, &[(NAME.as_bytes(), b"a"), (alias, b"b")], 9), refused);
+            }
         }
     }
 }

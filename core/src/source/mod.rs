@@ -1,14 +1,23 @@
 //! Where a caller's identity comes from at this host.
 
+pub(crate) mod certificates;
 pub(crate) mod chain;
 pub(crate) mod connection;
+mod custom;
+mod decode;
 pub mod document;
+mod element;
 pub(crate) mod envoy;
+pub mod form;
+pub(crate) mod forwarded;
 pub(crate) mod lines;
 pub mod preset;
 pub(crate) mod read;
+mod signal;
+mod structured;
 
 use crate::reason::{Detail, Reason};
+use crate::target::hex_digit;
 
 /// A source found something that it must not use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,5 +40,25 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     pub(crate) subject: bool,
+    pub(crate) issuer: bool,
     pub(crate) uri: bool,
+}
+
+/// 64 hexadecimal digits in either case.
+pub(crate) fn hex_sha256(digits: &[u8]) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    if digits.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
+    }
+    Some(hash)
+}
+
+/// Letters, digits, `-`, `.`, `_`, `*`, and at least one of them.
+pub(crate) fn is_dns_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*');
+    !name.is_empty() && name.bytes().all(allowed)
 }

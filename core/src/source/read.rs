@@ -1,9 +1,11 @@
 //! Reads the `source` object.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
+use super::custom;
 use super::document::{EnvoyOptions, Preset, SourceDocument, Validity, XfccFormat};
+use super::form::{Carried, Vouching};
+use super::preset::Carrier;
 use crate::json::Kind;
 use crate::limits::HEADER_BYTES;
 use crate::load::{LoadCode, Place, Warning, WarningCode};
@@ -28,6 +30,23 @@ const ENVOY_KEYS: [&str; 13] = [
 ];
 const ENVOY_HINT: &str = "the keys of an envoy source are preset, headers, requireVerified, validity, \
      clockSkewSeconds, maxHeaderBytes, format, read, fields, trustedProxies, bindConnection and keyOrder";
+const PROXY_KEYS: [&str; 7] =
+    ["$schema", "preset", "headers", "requireVerified", "validity", "clockSkewSeconds", "maxHeaderBytes"];
+const PROXY_HINT: &str = "the keys of this source are preset, headers, requireVerified, validity, \
+     clockSkewSeconds and maxHeaderBytes";
+const CUSTOM_KEYS: [&str; 9] = [
+    "$schema",
+    "preset",
+    "certificate",
+    "fields",
+    "verified",
+    "requireVerified",
+    "validity",
+    "clockSkewSeconds",
+    "maxHeaderBytes",
+];
+const CUSTOM_HINT: &str = "the keys of a custom source are preset, certificate or fields, verified, \
+     requireVerified, validity, clockSkewSeconds and maxHeaderBytes";
 const CONNECTION_KEYS: [&str; 6] =
     ["$schema", "preset", "requireVerified", "validity", "clockSkewSeconds", "verifiedBy"];
 const CONNECTION_HINT: &str = "the keys of a connection source are preset, requireVerified, validity, \
@@ -35,20 +54,30 @@ const CONNECTION_HINT: &str = "the keys of a connection source are preset, requi
 const PRESET_HINT: &str = "the presets are envoy, rfc9440, nginx, ingress-nginx, haproxy, traefik, apache, \
      caddy, aws-alb, aws-alb-passthrough, gcp, cloudflare, azure-app-service, gorouter, connection and custom";
 
-/// The header that Envoy writes, and the role under which `headers` renames it.
-const XFCC_HEADER: &str = "x-forwarded-client-cert";
-const XFCC_ROLE: &str = "cert";
 /// Every role that some preset has.
 const ROLES: [&str; 10] =
     ["cert", "chain", "verify", "revoked", "present", "error", "sha256", "subject", "issuer", "spiffe"];
 
 const CLOCK_SKEW_SECONDS: u32 = 60;
 
-/// `{"preset": "envoy"}`, for documents that do not say.
-pub(super) fn default(place: Place) -> SourceDocument {
+/// `{"preset": "envoy"}`, for documents that do not say, and what is odd about that.
+pub(super) fn default_with_doubt(place: Place) -> (SourceDocument, Warning) {
+    let code = WarningCode::TextFormUnsafe;
+    let warning = Warning { code, place: place.clone(), hint: code.hint() };
+    (of_preset(Preset::Envoy, place.clone(), place), warning)
+}
+
+/// A source that says nothing but its preset.
+fn of_preset(preset: Preset, place: Place, preset_place: Place) -> SourceDocument {
+    let row = preset.row();
+    let headers = row.map_or(&[][..], |row| row.headers);
     SourceDocument {
-        preset: Preset::Envoy,
-        headers: Vec::from([(XFCC_ROLE.into(), XFCC_HEADER.into())]),
+        preset,
+        form: row.and_then(|row| match &row.carrier {
+            Carrier::Headers(form) => Some(form.clone()),
+            Carrier::Xfcc | Carrier::Connection | Carrier::Custom => None,
+        }),
+        headers: headers.iter().map(|(role, name)| ((*role).into(), (*name).into())).collect(),
         require_verified: true,
         validity: Validity::WhenKnown,
         validity_place: None,
@@ -57,14 +86,8 @@ pub(super) fn default(place: Place) -> SourceDocument {
         verified_by_listener: false,
         envoy: EnvoyOptions::DEFAULT,
         place,
+        vouching_place: preset_place,
     }
-}
-
-/// The same with its warning.
-pub(super) fn default_with_doubt(place: Place) -> (SourceDocument, Warning) {
-    let code = WarningCode::TextFormUnsafe;
-    let warning = Warning { code, place: place.clone(), hint: code.hint() };
-    (default(place), warning)
 }
 
 pub(super) fn source<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<SourceDocument> {
@@ -83,30 +106,42 @@ pub(super) fn source<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option
     let (keys, hint): (&[&str], _) = match preset {
         Preset::Envoy => (&ENVOY_KEYS, ENVOY_HINT),
         Preset::Connection => (&CONNECTION_KEYS, CONNECTION_HINT),
-        _ => {
-            reader.refuse(&preset_at, LoadCode::NotSupportedYet);
-            return None;
-        }
+        Preset::Custom => (&CUSTOM_KEYS, CUSTOM_HINT),
+        _ => (&PROXY_KEYS, PROXY_HINT),
     };
     // `$schema` stands at the top of a document only.
     let keys = if at.is_root() { keys } else { keys.get(1..).unwrap_or_default() };
     let fields = reader.fields(at, keys, hint)?;
     reader.schema_reference(&fields);
 
-    let mut source = default(reader.place(at));
-    source.preset = preset;
+    let mut source = of_preset(preset, reader.place(at), reader.place(&preset_at));
     common(reader, &fields, &mut source);
-    if preset == Preset::Connection {
-        source.headers.clear();
-        source.verified_by_listener = fields.get("verifiedBy").is_some_and(|at| {
-            reader.choice(&at, &[("listener", true)], "write \"listener\"").unwrap_or_default()
-        });
-        return Some(source);
+    match preset {
+        Preset::Envoy => {
+            envoy(reader, &fields, &mut source);
+            if source.envoy.format == XfccFormat::Text && !source.envoy.read_certificate {
+                let mark = reader.mark(fields.get("format").as_ref().unwrap_or(at));
+                reader.warn(mark, WarningCode::TextFormUnsafe);
+            }
+        }
+        Preset::Connection => {
+            source.verified_by_listener = fields.get("verifiedBy").is_some_and(|at| {
+                reader.choice(&at, &[("listener", true)], "write \"listener\"").unwrap_or_default()
+            });
+        }
+        Preset::Custom => source.form = Some(custom::form(reader, at, &fields, &mut source)?),
+        _ => {}
     }
-    envoy(reader, &fields, &mut source);
-    if source.envoy.format == XfccFormat::Text {
-        let mark = reader.mark(fields.get("format").as_ref().unwrap_or(at));
-        reader.warn(mark, WarningCode::TextFormUnsafe);
+    let vouched_at = fields.get("verified").unwrap_or(preset_at);
+    let is_never = source.form.as_ref().is_some_and(|form| form.vouching == Vouching::Never);
+    if is_never && source.require_verified {
+        reader.refuse(&vouched_at, LoadCode::NeverVerified);
+    }
+    let is_certificate =
+        source.form.as_ref().is_some_and(|form| matches!(form.carried, Carried::Certificate(_)));
+    if is_certificate && !cfg!(feature = "x509") {
+        reader
+            .refuse(fields.get("certificate").as_ref().unwrap_or(&vouched_at), LoadCode::CertificatesNotRead);
     }
     Some(source)
 }
@@ -114,6 +149,13 @@ pub(super) fn source<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option
 fn common<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut SourceDocument) {
     if let Some(at) = fields.get("headers") {
         headers(reader, &at, &mut source.headers);
+        // The names that were not given stay, and may be those that were.
+        let names = &source.headers;
+        let is_taken =
+            |(at, name): (usize, &str)| names.iter().take(at).any(|(_, other)| is_alias(other, name));
+        if names.iter().map(|(_, name)| &**name).enumerate().any(is_taken) {
+            reader.refuse(&at, LoadCode::HeaderConflict);
+        }
     }
     if let Some(at) = fields.get("requireVerified") {
         source.require_verified = reader.boolean(&at).unwrap_or(true);
@@ -143,14 +185,14 @@ fn common<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut Sou
     }
 }
 
-/// `headers`: new names for the roles of the preset. Envoy's one header has the role `cert`.
+/// `headers`: new names for the roles of the preset.
 fn headers<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, names: &mut [(Box<str>, Box<str>)]) {
     for member in reader.entries(at).unwrap_or_default() {
         let Some((_, name)) = names.iter_mut().find(|(role, _)| **role == *member.key) else {
             let hint = if ROLES.contains(&member.key.as_ref()) {
-                "this preset reads no such header: envoy reads one, under the role cert"
+                "this preset reads no such header; the table of presets lists the roles of each"
             } else {
-                "the key is a role, not a header's name: envoy's header has the role cert"
+                "the key is a role, such as cert or verify, not a header's name"
             };
             reader.refuse_key(at, &member, LoadCode::UnknownKey, hint);
             continue;
@@ -216,8 +258,10 @@ fn envoy<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut Sour
     }
     if let Some(at) = fields.get("read") {
         let choices = [("fields", false), ("certificate", true)];
-        if reader.choice(&at, &choices, "write \"fields\" or \"certificate\"") == Some(true) {
-            reader.refuse(&at, LoadCode::NotSupportedYet);
+        let choice = reader.choice(&at, &choices, "write \"fields\" or \"certificate\"");
+        options.read_certificate = choice == Some(true);
+        if options.read_certificate && !cfg!(feature = "x509") {
+            reader.refuse(&at, LoadCode::CertificatesNotRead);
         }
     }
     if let Some(at) = fields.get("fields") {

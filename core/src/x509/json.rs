@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Write;
 
 use super::Certificate;
+use crate::print::{rfc3339, serial_number};
 
 // Writing to a String cannot fail, which is why the results below are dropped.
 
@@ -20,7 +21,7 @@ impl Certificate {
         optional(&mut out, "subjectCn", self.subject.common_name());
         text(&mut out, "issuerDn", self.issuer.as_str());
         optional(&mut out, "issuerCn", self.issuer.common_name());
-        text(&mut out, "serialNumber", &self.serial_number());
+        text(&mut out, "serialNumber", &serial_number(&self.serial));
         text(&mut out, "fingerprint256", &self.fingerprint());
         key(&mut out, "subjectAltNames");
         out.push('[');
@@ -39,18 +40,6 @@ impl Certificate {
         }
         optional(&mut out, "pem", pem.map(Cow::Borrowed));
         out.push('}');
-        out
-    }
-
-    /// `0x` and lower-case hexadecimal digits, as policies take it; zero is `0x00`.
-    fn serial_number(&self) -> String {
-        let mut out = String::from("0x");
-        if self.serial.is_empty() {
-            out.push_str("00");
-        }
-        for byte in &self.serial {
-            let _ = write!(out, "{byte:02x}");
-        }
         out
     }
 
@@ -85,38 +74,4 @@ fn optional(out: &mut String, name: &str, value: Option<Cow<'_, str>>) {
 fn string(out: &mut String, value: &str) {
     // A string always has a JSON form.
     out.push_str(&serde_json::to_string(value).unwrap_or_default());
-}
-
-/// `2026-11-22T01:02:03Z`. Certificates say years from 0 to 9999.
-fn rfc3339(seconds: i64) -> String {
-    const DAY: i64 = 24 * 60 * 60;
-    let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
-    let (year, month, day) = date(days);
-    let mut out = String::with_capacity(20);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    );
-    out
-}
-
-/// The date of a day since 1970. Counts from 1 March of the year 0, so that the day that only leap
-/// years have is the last of a year, and all months but the last follow one pattern.
-fn date(days: i64) -> (i64, i64, i64) {
-    const ERA: i64 = 400 * 365 + 97;
-    let days = days.saturating_add(719_468);
-    let (era, of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
-    // Days of the era without its leap days: none at the end of 4 years, of 100, of 400.
-    let leap_days = (of_era / 1460).saturating_sub(of_era / 36_524).saturating_add(of_era / 146_096);
-    let year = of_era.saturating_sub(leap_days) / 365;
-    let before = year.saturating_mul(365).saturating_add(year / 4).saturating_sub(year / 100);
-    let of_year = of_era.saturating_sub(before);
-    // Five months from March on have 153 days, and so have the next five.
-    let month = of_year.saturating_mul(5).saturating_add(2) / 153;
-    let day = of_year.saturating_sub(month.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
-    let (month, next) = if month < 10 { (month.saturating_add(3), 0) } else { (month.saturating_sub(9), 1) };
-    (era.saturating_mul(400).saturating_add(year).saturating_add(next), month, day)
 }

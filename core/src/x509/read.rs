@@ -43,6 +43,12 @@ pub(super) fn certificate(der: &[u8], outline: &Outline<'_>) -> Option<Certifica
     })
 }
 
+/// `None` where the parser disagrees with the walks.
+pub(super) fn name_alone(der: &[u8]) -> Option<Name> {
+    let (rest, parsed) = X509Name::from_der(der).ok()?;
+    if rest.is_empty() { name(&parsed) } else { None }
+}
+
 fn name(name: &X509Name<'_>) -> Option<Name> {
     let mut attributes = Vec::new();
     for rdn in name.iter_rdn() {

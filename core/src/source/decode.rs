@@ -1,0 +1,184 @@
+//! A header's value to the DER of a certificate.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::form::{CertificateForm, Encoding, Percent};
+use super::structured;
+use crate::pem::{self, Blocks, Breaks};
+use crate::reason::Detail;
+use crate::target::hex_digit;
+
+/// The DER of the certificate in a value that is neither empty nor one of the form's absent ones.
+///
+/// # Errors
+/// `unexpected_format`, `bad_encoding`, `bad_certificate`.
+pub(crate) fn certificate(form: &CertificateForm, value: &[u8]) -> Result<Vec<u8>, Detail> {
+    let value = if form.quotes { without_quotes(value)? } else { value };
+    if Format::seen(value).is_some_and(|seen| seen != Format::expected(form)) {
+        return Err(Detail::UnexpectedFormat);
+    }
+    let value = percent(form.percent, value)?;
+    let value = if form.first_of_list { first_of_list(&value)? } else { &value };
+    let der = match form.encoding {
+        Encoding::Pem => pem::read(value, Breaks::Lines, Blocks::One)?,
+        Encoding::PemFolded => pem::read(value, Breaks::Folded, Blocks::One)?,
+        Encoding::PemChain => pem::read(value, Breaks::Lines, Blocks::Several)?,
+        Encoding::Base64 => STANDARD.decode(value).map_err(|_| Detail::BadEncoding)?,
+        Encoding::ByteSequence => structured::byte_sequence(value).ok_or(Detail::BadEncoding)?,
+    };
+    if der.is_empty() { Err(Detail::BadEncoding) } else { Ok(der) }
+}
+
+/// The value, or what stands between the quotes around it.
+fn without_quotes(value: &[u8]) -> Result<&[u8], Detail> {
+    match value {
+        [b'"', inner @ .., b'"'] => Ok(inner),
+        [b'"', ..] => Err(Detail::BadEncoding),
+        _ => Ok(value),
+    }
+}
+
+/// What a value plainly is, whatever it should be: so that a wrong preset is told from a wrong value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Pem,
+    EscapedPem,
+    Base64,
+    ByteSequence,
+    Xfcc,
+}
+
+impl Format {
+    fn seen(value: &[u8]) -> Option<Self> {
+        const ARMOUR: &[u8] = b"-----BEGIN";
+        if let Some(rest) = value.strip_prefix(ARMOUR) {
+            return Some(if rest.first() == Some(&b'%') { Self::EscapedPem } else { Self::Pem });
+        }
+        match value {
+            [b'%', b'2', b'D' | b'd', ..] => Some(Self::EscapedPem),
+            [b':', ..] => Some(Self::ByteSequence),
+            // A sequence of 256 bytes to 64 KiB.
+            [b'M', b'I', b'I', ..] => Some(Self::Base64),
+            [b'[', b'{', ..] => Some(Self::Xfcc),
+            _ => {
+                let (key, _) = value.split_at_checked(value.iter().position(|byte| *byte == b'=')?)?;
+                let keys: [&[u8]; 7] = [b"by", b"hash", b"cert", b"chain", b"subject", b"uri", b"dns"];
+                keys.iter().any(|name| key.eq_ignore_ascii_case(name)).then_some(Self::Xfcc)
+            }
+        }
+    }
+
+    const fn expected(form: &CertificateForm) -> Self {
+        match (form.encoding, form.percent) {
+            (Encoding::Base64, _) => Self::Base64,
+            (Encoding::ByteSequence, _) => Self::ByteSequence,
+            (_, Percent::None | Percent::IfEscaped) => Self::Pem,
+            (_, Percent::Component | Percent::Literal | Percent::Form) => Self::EscapedPem,
+        }
+    }
+}
+
+/// Takes a percent-encoding off.
+///
+/// # Errors
+/// `bad_encoding` for a bad escape, and for a byte that the encoding escapes.
+pub(crate) fn percent(dialect: Percent, value: &[u8]) -> Result<Cow<'_, [u8]>, Detail> {
+    let dialect = match dialect {
+        Percent::IfEscaped if memchr::memchr(b'%', value).is_some() => Percent::Form,
+        Percent::IfEscaped => Percent::None,
+        dialect => dialect,
+    };
+    if dialect == Percent::None {
+        return Ok(Cow::Borrowed(value));
+    }
+    let mut out = Vec::with_capacity(value.len());
+    let mut bytes = value.iter().copied();
+    while let Some(byte) = bytes.next() {
+        out.push(match (byte, dialect) {
+            (b'%', _) => {
+                let mut digit = || bytes.next().and_then(hex_digit).ok_or(Detail::BadEncoding);
+                (digit()? << 4) | digit()?
+            }
+            (b'+', Percent::Form) => b' ',
+            (b'+' | b'=' | b'/', Percent::Literal) => byte,
+            // RFC 3986, section 2.3: unreserved.
+            (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~', _) => byte,
+            // Forms leave it alone and escape `~`, but both mean themselves.
+            (b'*', Percent::Form) => byte,
+            _ => return Err(Detail::BadEncoding),
+        });
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// The first member of a comma list of base64 texts, all of which must be some.
+fn first_of_list(value: &[u8]) -> Result<&[u8], Detail> {
+    let mut members = value.split(|byte| *byte == b',');
+    let first = members.next().unwrap_or_default();
+    for member in members {
+        if member.is_empty() || STANDARD.decode(member).is_err() {
+            return Err(Detail::BadEncoding);
+        }
+    }
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(dialect: Percent, value: &str) -> Option<Vec<u8>> {
+        percent(dialect, value.as_bytes()).ok().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn each_dialect_reads_its_own_writing_only() {
+        use Percent::{Component, Form, IfEscaped, Literal, None as Plain};
+        for (value, plain, component, literal, form, if_escaped) in [
+            ("a-._~9", Some("a-._~9"), Some("a-._~9"), Some("a-._~9"), Some("a-._~9"), Some("a-._~9")),
+            ("%2B%2f%3D", Some("%2B%2f%3D"), Some("+/="), Some("+/="), Some("+/="), Some("+/=")),
+            ("+/=", Some("+/="), None, Some("+/="), None, Some("+/=")),
+            ("a+b", Some("a+b"), None, Some("a+b"), Some("a b"), Some("a+b")),
+            ("a+%2B", Some("a+%2B"), None, Some("a++"), Some("a +"), Some("a +")),
+            ("%", Some("%"), None, None, None, None),
+            ("%2", Some("%2"), None, None, None, None),
+            ("%G0", Some("%G0"), None, None, None, None),
+            ("a b", Some("a b"), None, None, None, Some("a b")),
+        ] {
+            let expected = [(Plain, plain), (Component, component), (Literal, literal), (Form, form)];
+            for (dialect, expected) in expected.into_iter().chain([(IfEscaped, if_escaped)]) {
+                assert_eq!(decoded(dialect, value), expected.map(|text| text.into()), "{dialect:?} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_value_plainly_is() {
+        for (value, format) in [
+            ("-----BEGIN CERTIFICATE-----", Some(Format::Pem)),
+            ("-----BEGIN%20CERTIFICATE-----", Some(Format::EscapedPem)),
+            ("%2D%2D%2D%2D%2DBEGIN", Some(Format::EscapedPem)),
+            ("MIIB", Some(Format::Base64)),
+            (":MIIB:", Some(Format::ByteSequence)),
+            ("hash=a", Some(Format::Xfcc)),
+            ("[{\"hash\"", Some(Format::Xfcc)),
+            ("MH0=", None),
+            ("", None),
+        ] {
+            assert_eq!(Format::seen(value.as_bytes()), format, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_others_of_a_list_count_too() {
+        assert_eq!(first_of_list(b"AAEC"), Ok(&b"AAEC"[..]));
+        assert_eq!(first_of_list(b"AAEC,AA=="), Ok(&b"AAEC"[..]));
+        for bad in ["AAEC,", "AAEC,,AA==", "AAEC, AA==", "AAEC,AA="] {
+            assert_eq!(first_of_list(bad.as_bytes()), Err(Detail::BadEncoding), "{bad}");
+        }
+    }
+}

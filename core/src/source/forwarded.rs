@@ -1,0 +1,252 @@
+//! The one routine for every proxy that forwards a certificate, or its fields, in headers.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use subtle::ConstantTimeEq;
+
+use super::certificates::{Certificates, Known};
+use super::form::{Carried, CertificateForm, Dialect, FieldForms, Form, HashEncoding, List, Slot};
+use super::lines::Value;
+use super::{Needs, Refusal, decode, is_dns_name, signal, structured};
+use crate::credential::{AltNames, Credential};
+use crate::dn::NameText;
+use crate::limits::SANS;
+use crate::reason::{Detail, Reason};
+
+/// What the headers of a form gave.
+#[derive(Debug)]
+pub(crate) enum Presented<'v> {
+    Certificate(Known, bool),
+    Fields(Fields<'v>, bool),
+}
+
+/// Fields of a certificate, as headers gave them.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'v> {
+    sha256: Option<[u8; 32]>,
+    subject: Option<Cow<'v, str>>,
+    issuer: Option<Cow<'v, str>>,
+    uri: Vec<Cow<'v, str>>,
+    dns: Vec<Cow<'v, str>>,
+}
+
+impl Presented<'_> {
+    pub(crate) fn credential(&self) -> Credential<'_> {
+        match self {
+            Self::Certificate(known, verified) => known.credential(*verified),
+            Self::Fields(fields, verified) => fields.credential(*verified),
+        }
+    }
+
+    pub(crate) const fn is_certificate(&self) -> bool {
+        matches!(self, Self::Certificate(..))
+    }
+}
+
+/// Reads the values of a source's headers; `None` when there is no certificate.
+///
+/// # Errors
+/// In the published order of details, then `hash_mismatch`.
+pub(crate) fn read<'v>(
+    form: &Form,
+    needs: Needs,
+    values: &'v [Value<'_>],
+    certificates: &Certificates,
+) -> Result<Option<Presented<'v>>, Refusal> {
+    match &form.carried {
+        Carried::Certificate(carried) => {
+            let known = certificate(carried, values, certificates)?;
+            let Some(known) = known else {
+                let beside = [carried.chain, carried.sha256.map(|(slot, _)| slot)];
+                if beside.into_iter().flatten().any(|slot| value(values, slot).is_some()) {
+                    return Err(Refusal::malformed(Detail::ContradictoryHeaders));
+                }
+                return signal::without_certificate(&form.vouching, values).map(|()| None);
+            };
+            let verified = signal::with_certificate(&form.vouching, values)?;
+            check_hash(carried, values, &known)?;
+            Ok(Some(Presented::Certificate(known, verified)))
+        }
+        Carried::Fields(carried) => match fields(carried, needs, values)? {
+            Some(fields) => {
+                let verified = signal::with_certificate(&form.vouching, values)?;
+                Ok(Some(Presented::Fields(fields, verified)))
+            }
+            None => signal::without_certificate(&form.vouching, values).map(|()| None),
+        },
+    }
+}
+
+fn value<'v>(values: &'v [Value<'_>], slot: Slot) -> Option<&'v [u8]> {
+    values.get(usize::from(slot.0)).and_then(Value::bytes)
+}
+
+fn certificate(
+    form: &CertificateForm,
+    values: &[Value<'_>],
+    certificates: &Certificates,
+) -> Result<Option<Known>, Refusal> {
+    let present = value(values, form.header).filter(|value| !form.absent.contains(value));
+    if let (Some((slot, encoding)), Some(_)) = (form.sha256, present) {
+        hash(values, slot, encoding)?;
+    }
+    if let Some(chain) = form.chain.and_then(|slot| value(values, slot)) {
+        structured::byte_sequences(chain).ok_or(Refusal::malformed(Detail::BadEncoding))?;
+    }
+    let Some(text) = present else { return Ok(None) };
+    let known = certificates.read(text, |text| decode::certificate(form, text));
+    known.map(Some).map_err(Refusal::malformed)
+}
+
+/// # Errors
+/// `hash_mismatch` when a header names another certificate's fingerprint.
+fn check_hash(form: &CertificateForm, values: &[Value<'_>], known: &Known) -> Result<(), Refusal> {
+    let Some((slot, encoding)) = form.sha256 else { return Ok(()) };
+    match hash(values, slot, encoding)? {
+        Some(hash) if !bool::from(hash.ct_eq(known.sha256())) => Err(Refusal::OTHER_HASH),
+        _ => Ok(()),
+    }
+}
+
+fn hash(values: &[Value<'_>], slot: Slot, encoding: HashEncoding) -> Result<Option<[u8; 32]>, Refusal> {
+    let Some(text) = value(values, slot) else { return Ok(None) };
+    let hash = match encoding {
+        HashEncoding::Hex => super::hex_sha256(text),
+        HashEncoding::Base64 => STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()),
+    };
+    hash.map(Some).ok_or(Refusal::malformed(Detail::BadHash))
+}
+
+/// `None` when none of them is there.
+fn fields<'v>(
+    forms: &FieldForms,
+    needs: Needs,
+    values: &'v [Value<'_>],
+) -> Result<Option<Fields<'v>>, Refusal> {
+    let slots = [
+        forms.sha256.map(|(slot, _)| slot),
+        forms.subject.map(|(slot, _)| slot),
+        forms.issuer.map(|(slot, _)| slot),
+        forms.spiffe,
+        forms.uri.map(|(slot, _)| slot),
+        forms.dns.map(|(slot, _)| slot),
+    ];
+    if slots.into_iter().flatten().all(|slot| value(values, slot).is_none()) {
+        return Ok(None);
+    }
+    let list = |form: Option<(Slot, List)>| {
+        form.and_then(|(slot, list)| value(values, slot).map(|text| names(list, text)))
+            .transpose()
+            .map(Option::unwrap_or_default)
+    };
+    let is_missing = |form: Option<Slot>| form.is_some_and(|slot| value(values, slot).is_none());
+    let spiffe = forms.spiffe.and_then(|slot| value(values, slot));
+    let (uri, dns) = (list(forms.uri), list(forms.dns));
+
+    // In the published order of details; a name that is no text counts as none until its turn comes.
+    let count = |names: &Result<Vec<Cow<'v, str>>, Detail>| names.as_ref().map_or(0, Vec::len);
+    let sans = count(&uri).saturating_add(count(&dns)).saturating_add(usize::from(spiffe.is_some()));
+    if sans > SANS {
+        return Err(Refusal::malformed(Detail::TooManySans));
+    }
+    let name_slot =
+        |form: Option<(Slot, Dialect)>, needed: bool| form.filter(|_| needed).map(|(slot, _)| slot);
+    if is_missing(forms.sha256.map(|(slot, _)| slot))
+        || is_missing(name_slot(forms.subject, needs.subject))
+        || is_missing(name_slot(forms.issuer, needs.issuer))
+    {
+        return Err(Refusal::malformed(Detail::MissingField));
+    }
+    let sha256 = forms.sha256.map(|(slot, encoding)| hash(values, slot, encoding)).transpose()?.flatten();
+    if dns.as_ref().is_ok_and(|names| names.iter().any(|name| !is_dns_name(name))) {
+        return Err(Refusal::malformed(Detail::BadDnsName));
+    }
+    let name = |form: Option<(Slot, Dialect)>| {
+        form.and_then(|(slot, dialect)| value(values, slot).map(|text| name(dialect, text))).transpose()
+    };
+    let subject = name(forms.subject).map_err(Refusal::malformed)?;
+    let issuer = name(forms.issuer).map_err(Refusal::malformed)?;
+    let mut uri = uri.map_err(Refusal::malformed)?;
+    if let Some(spiffe) = spiffe {
+        uri.insert(0, Cow::Borrowed(printable(spiffe).map_err(Refusal::malformed)?));
+    }
+    Ok(Some(Fields { sha256, subject, issuer, uri, dns: dns.map_err(Refusal::malformed)? }))
+}
+
+/// The names in a value, which is not empty.
+fn names(list: List, text: &[u8]) -> Result<Vec<Cow<'_, str>>, Detail> {
+    match list {
+        List::Single => printable(text).map(|name| Vec::from([Cow::Borrowed(name)])),
+        List::Base64 => text
+            .split(|byte| *byte == b',')
+            .map(|member| {
+                let name = STANDARD.decode(member).map_err(|_| Detail::BadEncoding)?;
+                let name = String::from_utf8(name).map_err(|_| Detail::BadEncoding)?;
+                printable(name.as_bytes())?;
+                Ok(Cow::Owned(name))
+            })
+            .collect(),
+    }
+}
+
+/// A name as a certificate may hold it.
+fn printable(text: &[u8]) -> Result<&str, Detail> {
+    let name = core::str::from_utf8(text).map_err(|_| Detail::BadEncoding)?;
+    if name.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) { Ok(name) } else { Err(Detail::BadEncoding) }
+}
+
+/// A name as RFC 4514 text that has been checked.
+fn name(dialect: Dialect, text: &[u8]) -> Result<Cow<'_, str>, Detail> {
+    match dialect {
+        Dialect::Rfc4514 => {
+            NameText::parse(text).map(|name| Cow::Borrowed(name.as_str())).map_err(|_| Detail::BadName)
+        }
+        Dialect::Rfc4514Forward => {
+            NameText::parse(text).map(|name| Cow::Owned(name.reversed())).map_err(|_| Detail::BadName)
+        }
+        Dialect::DerBase64 => {
+            let der = STANDARD.decode(text).map_err(|_| Detail::BadEncoding)?;
+            name_from_der(&der).map(Cow::Owned).ok_or(Detail::BadName)
+        }
+    }
+}
+
+#[cfg(feature = "x509")]
+fn name_from_der(der: &[u8]) -> Option<String> {
+    crate::x509::Name::from_der(der).ok().map(|name| name.as_str().into())
+}
+
+/// Documents that ask for it are refused.
+#[cfg(not(feature = "x509"))]
+fn name_from_der(_der: &[u8]) -> Option<String> {
+    None
+}
+
+impl Fields<'_> {
+    fn credential(&self, verified: bool) -> Credential<'_> {
+        Credential {
+            sha256: self.sha256,
+            verified,
+            window: None,
+            is_ca: false,
+            subject: self.subject.as_deref().map(NameText::from_valid),
+            issuer: self.issuer.as_deref().map(NameText::from_valid),
+            serial: None,
+            names: AltNames::Lists {
+                uri: self.uri.iter().map(|name| Cow::Borrowed(&**name)).collect(),
+                dns: self.dns.iter().map(|name| Cow::Borrowed(&**name)).collect(),
+            },
+            extensions: &[],
+        }
+    }
+}
+
+impl Refusal {
+    /// The certificate is not the one that a hash beside it names.
+    pub(crate) const OTHER_HASH: Self =
+        Self { reason: Reason::HashMismatch, detail: Some(Detail::OtherCertificateHash) };
+}
