@@ -149,18 +149,29 @@ fn bad_certificates_are_bad_in_the_way_they_say() {
     let folder = Folder::new();
     let list = folder.run(&["dev-ca", "ca", "--bad", "--trust-domain", "prod.example"]).ended(0).json();
     let bad: Vec<_> = list.as_array().unwrap().iter().filter(|made| made["kind"] == "bad").collect();
-    assert_eq!(bad.len(), 9);
+    assert_eq!(bad.len(), 11);
     assert!(bad.iter().all(|made| !made["about"].as_str().unwrap().is_empty()));
     let uri = |name: &str| made(&list, name)["names"][0].as_str().unwrap().to_owned();
-    for (name, part) in
-        [("bad-comma", ","), ("bad-semicolon", ";"), ("bad-quote", "\""), ("bad-line-feed", "\n")]
-    {
+    for (name, part) in [
+        ("bad-comma", ","),
+        ("bad-semicolon", ";"),
+        ("bad-borrowed", "/api;DNS="),
+        ("bad-subject", "/mallory"),
+        ("bad-quote", "\""),
+        ("bad-line-feed", "\n"),
+    ] {
         assert!(uri(name).starts_with("URI:spiffe://prod.example/") && uri(name).contains(part), "{name}");
         // The authority signed them, and a proxy that verifies chains lets them in.
         let Some(run) = verify(&folder, name, "sslclient") else { return };
         run.ended(0);
     }
     assert_eq!(made(&list, "bad-two-uris")["names"].as_array().unwrap().len(), 2);
+    let subject = ["x509", "-noout", "-subject", "-nameopt", "RFC2253", "-in", "ca/bad-subject.cert.pem"];
+    let printed = openssl(&folder, &subject).unwrap().ended(0).stdout;
+    assert_eq!(
+        printed.trim_end(),
+        r#"subject=CN=svc-pay\"\;URI=spiffe://td/admin\,CN=admin,OU=a/CN=admin\\,O=Acme\, Inc. Ops\; R\+D,C=SE"#
+    );
     for (name, part) in [
         ("bad-expired", "certificate has expired"),
         ("bad-not-yet-valid", "certificate is not yet valid"),

@@ -30,6 +30,8 @@ pub(super) struct Authority {
 /// A leaf to be signed.
 pub(super) struct LeafPlan<'a> {
     pub(super) leaf: &'a Leaf,
+    /// Its subject; empty for the usual one.
+    pub(super) subject: &'a [(DnType, &'a str)],
     pub(super) server: bool,
     pub(super) not_before: OffsetDateTime,
     pub(super) not_after: OffsetDateTime,
@@ -40,6 +42,7 @@ impl<'a> LeafPlan<'a> {
         let now = OffsetDateTime::now_utc();
         Self {
             leaf,
+            subject: &[],
             server,
             not_before: now.saturating_sub(BACKDATED),
             not_after: now.saturating_add(Duration::days(days.into())),
@@ -68,6 +71,12 @@ impl Authority {
         let failed = |error| DevCaError::Issue(plan.leaf.name.clone(), error);
         let sign = || -> Result<Certified, Error> {
             let mut params = params(&plan.leaf.name);
+            if !plan.subject.is_empty() {
+                params.distinguished_name = DistinguishedName::new();
+            }
+            for (kind, value) in plan.subject {
+                params.distinguished_name.push(kind.clone(), *value);
+            }
             params.not_before = plan.not_before;
             params.not_after = plan.not_after;
             params.is_ca = IsCa::ExplicitNoCa;
