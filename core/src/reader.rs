@@ -319,6 +319,14 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A string that may be empty.
+    pub(crate) fn any_string(&mut self, at: &Cursor<'_, 'a>) -> Option<Cow<'a, str>> {
+        match at.node.string() {
+            Some(text) if text.is_empty() => Some(text),
+            _ => self.string(at),
+        }
+    }
+
     /// `true` or `false`.
     pub(crate) fn boolean(&mut self, at: &Cursor<'_, 'a>) -> Option<bool> {
         match at.node.raw() {

@@ -249,11 +249,11 @@ fn texts<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, key: &str, emptin
     let mut texts = Vec::new();
     for (index, element) in reader.non_empty_array(&at).unwrap_or_default().into_iter().enumerate() {
         let at = at.element(index, element);
-        let Some(text) = reader.string(&at) else { continue };
-        if text.is_empty() && emptiness == Emptiness::Refused {
-            reader.refuse_with(&at, LoadCode::EmptyString, "the empty value always means none: leave it out");
-        }
-        texts.push(Box::from(text.as_ref()));
+        let text = match emptiness {
+            Emptiness::Refused => reader.string(&at),
+            Emptiness::Allowed => reader.any_string(&at),
+        };
+        texts.extend(text.map(|text| Box::from(text.as_ref())));
     }
     Texts::Written(texts)
 }
