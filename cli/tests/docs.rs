@@ -50,6 +50,7 @@ const PAGES: &[&str] = &[
     "docs/envoy.md",
     "docs/fixtures.md",
     "docs/policy.md",
+    "docs/sources.md",
     "docs/codes.md",
     "node-binding/README.md",
 ];
