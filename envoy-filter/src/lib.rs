@@ -7,6 +7,7 @@
 //! | `configuration` | what the proxy was given as plugin configuration |
 //! | `plugin` | one configuration in force: a gate, its counters and its log |
 //! | `stream` | one request |
+//! | `peer` | what the client presented on the connection of a request |
 //! | `record`, `limit`, `metrics` | what operators see |
 //!
 //! What needs the proxy is compiled for WebAssembly only; the rest is also tested natively.
@@ -24,6 +25,8 @@ mod record;
 
 #[cfg(target_family = "wasm")]
 mod host;
+#[cfg(target_family = "wasm")]
+mod peer;
 #[cfg(target_family = "wasm")]
 mod plugin;
 #[cfg(target_family = "wasm")]

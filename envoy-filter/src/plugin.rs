@@ -53,6 +53,7 @@ pub(crate) struct Plugin {
     requests: Counters,
     shadow: Counters,
     host_errors: Counter,
+    withheld: Cell<bool>,
 }
 
 impl Plugin {
@@ -110,6 +111,7 @@ impl Plugin {
             requests: Counters::new(metrics::requests),
             shadow: Counters::new(metrics::shadow),
             host_errors: Counter::default(),
+            withheld: Cell::new(false),
             gate,
         }
     }
@@ -139,6 +141,16 @@ impl Plugin {
         self.host_errors.add(|| metrics::HOST_ERRORS.to_owned());
         if let Some(dropped) = self.limiter.admit(Reason::ALL.len(), host::now_ns) {
             host_error_line(error, dropped);
+        }
+    }
+
+    /// Says, once for a configuration, why callers with a certificate are refused.
+    pub(crate) fn warn_of_withheld_certificate(&self) {
+        if !self.withheld.replace(true) {
+            host::log(
+                Level::Warn,
+                "peergate: the proxy does not hand over the client certificate of a connection that has one (connection.peer_certificate: Envoy 1.38 or newer), so such requests are refused",
+            );
         }
     }
 }

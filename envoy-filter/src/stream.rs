@@ -12,10 +12,9 @@ use proxy_wasm::types::Action;
 
 use crate::host::{self, HostError, MALFORMED};
 use crate::pairs;
+use crate::peer::{self, Presented};
 use crate::plugin::{Plugin, host_error_line};
 
-/// The digest of the peer's certificate on this connection; absent without one.
-const PEER_DIGEST: &[u8] = b"connection\0sha256_peer_certificate_digest";
 /// The answer when the filter cannot decide.
 const UNAVAILABLE: &str = "{\"title\":\"Service Unavailable\",\"status\":503}";
 
@@ -74,12 +73,20 @@ fn handle(plugin: &Plugin) -> Result<bool, HostError> {
     let (method, target) = take_pseudo_headers(&mut headers);
 
     let gate = &plugin.gate;
-    let digest = if gate.reads_connection() { host::property(PEER_DIGEST)? } else { None };
-    let connection = digest.as_deref().map(|digest| Peer {
-        certificate: PeerCertificate::Sha256Hex(digest),
-        // The proxy cannot say so; the deployment promises it, or asks for no verification.
-        verified: true,
-    });
+    let presented = peer::presented(gate)?;
+    let certificate = match &presented {
+        Presented::Nothing => None,
+        Presented::Digest(digits) => Some(PeerCertificate::Sha256Hex(digits)),
+        Presented::Certificate(pem) => Some(PeerCertificate::Pem(pem)),
+        Presented::Withheld => {
+            plugin.warn_of_withheld_certificate();
+            // No certificate at all, which core refuses: this caller is not anonymous.
+            Some(PeerCertificate::Pem(b""))
+        }
+    };
+    // The proxy cannot say whether it verified the certificate; the deployment promises it, or asks
+    // for no verification.
+    let connection = certificate.map(|certificate| Peer { certificate, verified: true });
     let now = if gate.reads_clock() { host::now_ns().and_then(seconds) } else { None };
     let request = Request { method, target, headers: &headers, connection, now };
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | 4, 4 | number of the frame, its length in bytes |
 //! | 1 | flags: [`UNTRUSTED_PEER`], [`HAS_CLOCK`], [`VERIFIED`] |
-//! | 1 | form of the connection's certificate: 0 none, 1 DER, 2 PEM |
+//! | 1 | form of the connection's certificate: 0 none, 1 DER, 2 PEM, 3 SHA-256 in hexadecimal digits |
 //! | 8 | seconds since 1970, signed |
 //! | 4 + n | method |
 //! | 4 + n | target |
@@ -63,6 +63,7 @@ pub(crate) fn read(frame: &[u8]) -> Option<Asked<'_>> {
         0 if certificate.is_empty() => None,
         1 => Some(PeerCertificate::Der(certificate)),
         2 => Some(PeerCertificate::Pem(certificate)),
+        3 => Some(PeerCertificate::Sha256Hex(certificate)),
         _ => return None,
     };
     let headers = pieces.headers()?;
@@ -153,6 +154,23 @@ mod tests {
         assert_eq!((asked.now, asked.untrusted_peer), (Some(-2), false));
         let peer = asked.connection.unwrap();
         assert!(peer.verified && matches!(peer.certificate, PeerCertificate::Der(b"der")));
+    }
+
+    #[test]
+    fn a_form_that_there_is_not_is_refused() {
+        let mut frame = frame();
+        for form in 0..=255 {
+            frame[9] = form;
+            let peer = read(&frame).map(|asked| asked.connection.unwrap().certificate);
+            let known = matches!(
+                (form, peer),
+                (1, Some(PeerCertificate::Der(b"der")))
+                    | (2, Some(PeerCertificate::Pem(b"der")))
+                    | (3, Some(PeerCertificate::Sha256Hex(b"der")))
+                    | (0 | 4.., None)
+            );
+            assert!(known, "form {form}");
+        }
     }
 
     #[test]

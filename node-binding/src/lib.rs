@@ -9,7 +9,7 @@ mod exchange;
 mod frame;
 mod load;
 
-use peergate_core::gate::ConnectionUse;
+use peergate_core::gate::{ConnectionForm, ConnectionUse};
 use peergate_core::{Gate, Request};
 use wasm_bindgen::prelude::*;
 
@@ -84,6 +84,13 @@ impl GateHandle {
             ConnectionUse::IfProxy => 1,
             ConnectionUse::Always => 2,
         }
+    }
+
+    /// Whether that must be the whole certificate; otherwise its digest will do.
+    #[must_use]
+    #[wasm_bindgen(js_name = wholeCertificate)]
+    pub fn whole_certificate(&self) -> bool {
+        self.gate.connection_form() == ConnectionForm::Certificate
     }
 
     /// Whether callers are named in header lines.

@@ -5,11 +5,15 @@
 import type { GateHandle } from './wasm/peergate.js';
 import * as instance from './instance.js';
 
+export const DER = 1;
+export const PEM = 2;
+/** The SHA-256 of the DER in hexadecimal digits. */
+export const DIGEST = 3;
+
 /** A certificate of the connection, as the host has it. */
 export interface ConnectionCertificate {
   readonly bytes: Uint8Array;
-  /** 1 DER, 2 PEM. */
-  readonly form: 1 | 2;
+  readonly form: typeof DER | typeof PEM | typeof DIGEST;
   readonly verified: boolean;
 }
 

@@ -37,6 +37,7 @@ const REMEMBERED_NAMES = 512;
 class Loaded implements Wanted {
   readonly clock: boolean;
   readonly connection: Wanted['connection'];
+  readonly wholeCertificate: boolean;
   readonly generation = instance.generation();
   readonly #lengths: readonly number[];
   readonly #names = new Map<string, boolean>();
@@ -45,9 +46,10 @@ class Loaded implements Wanted {
     readonly texts: Texts,
     readonly handle: GateHandle,
   ) {
-    [this.clock, this.connection, this.#lengths] = instance.guarded(() => [
+    [this.clock, this.connection, this.wholeCertificate, this.#lengths] = instance.guarded(() => [
       handle.readsClock(),
       CONNECTION_USES[handle.connectionUse()] ?? 'always',
+      handle.wholeCertificate(),
       [...handle.headerLengths()],
     ]);
   }

@@ -1,37 +1,77 @@
 // The client certificate of Node's own TLS connection.
 
-import type { Socket } from 'node:net';
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Http2Session, Http2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import type { ConnectionCertificate } from './frame.js';
+import { DER, DIGEST, type ConnectionCertificate } from './frame.js';
+
+/** What the peer of one connection showed. */
+interface Shown {
+  readonly whole: ConnectionCertificate;
+  /** Made when somebody asks for it. */
+  digest: ConnectionCertificate | undefined;
+}
 
 /** Reading costs microseconds, and what a connection's peer showed does not change. */
-const seen = new WeakMap<object, ConnectionCertificate | null>();
+const seen = new WeakMap<object, Shown | null>();
+
+/** No certificate at all, which core refuses: for a connection that can no longer be asked. */
+const ENDED: ConnectionCertificate = { bytes: new Uint8Array(0), form: DER, verified: false };
 
 /**
- * What the peer of a connection showed; `undefined` on plaintext and when it showed nothing.
+ * What the peer of a request's connection showed, whole or as its SHA-256; `undefined` on plaintext
+ * and when it showed nothing.
  *
  * `authorized` alone proves nothing: a TLS 1.3 session that began without a certificate says `true`
  * when it is resumed (nodejs/node#35317). So a certificate must be there, too.
  */
-export function peerCertificate(socket: Socket | undefined): ConnectionCertificate | undefined {
-  if (socket === undefined || socket === null) {
+export function peerCertificate(request: IncomingMessage, whole: boolean): ConnectionCertificate | undefined {
+  const connection = connectionOf(request);
+  if (connection === undefined) {
     return undefined;
   }
-  let certificate = seen.get(socket);
-  if (certificate === undefined) {
-    certificate = read(socket as TLSSocket);
-    seen.set(socket, certificate);
+  let shown = seen.get(connection);
+  if (shown === undefined) {
+    if (hasEnded(connection)) {
+      return ENDED;
+    }
+    shown = read(connection);
+    seen.set(connection, shown);
   }
-  return certificate ?? undefined;
+  return shown === null ? undefined : whole ? shown.whole : (shown.digest ??= digest(shown.whole));
 }
 
-function read(socket: TLSSocket): ConnectionCertificate | null {
-  if (typeof socket.getPeerX509Certificate !== 'function') {
+/** What stands for the connection: the socket or, in HTTP/2, the session, of which requests share one. */
+function connectionOf(request: IncomingMessage): TLSSocket | Http2Session | undefined {
+  if (request.httpVersionMajor === 2) {
+    // A stream that was reset has none any more. Its socket then answers as one without TLS.
+    const { stream } = request as IncomingMessage & { stream?: Http2Stream };
+    return stream?.session ?? GONE;
+  }
+  return (request.socket as TLSSocket | null | undefined) ?? undefined;
+}
+
+const GONE = { destroyed: true, encrypted: true } as TLSSocket;
+
+/** Node forgets the certificate with the connection: who asks too late would hear of none. */
+function hasEnded(connection: TLSSocket | Http2Session): boolean {
+  return connection.destroyed && connection.encrypted === true;
+}
+
+function read(connection: TLSSocket | Http2Session): Shown | null {
+  const socket = ('getPeerX509Certificate' in connection ? connection : connection.socket) as TLSSocket | undefined;
+  if (typeof socket?.getPeerX509Certificate !== 'function') {
     return null;
   }
   const raw = socket.getPeerX509Certificate()?.raw;
   if (raw === undefined || raw.length === 0) {
     return null;
   }
-  return { bytes: raw, form: 1, verified: socket.authorized === true };
+  return { whole: { bytes: raw, form: DER, verified: socket.authorized === true }, digest: undefined };
+}
+
+function digest({ bytes, verified }: ConnectionCertificate): ConnectionCertificate {
+  const digits = createHash('sha256').update(bytes).digest('hex');
+  return { bytes: Buffer.from(digits, 'latin1'), form: DIGEST, verified };
 }

@@ -1,7 +1,7 @@
 // The three shapes in which a request comes: Node's, the Web's, and the one of fixtures.
 
 import type { IncomingMessage } from 'node:http';
-import type { Asked } from './frame.js';
+import { PEM, type Asked } from './frame.js';
 import { peerCertificate } from './peer.js';
 
 /** A header value: text, or bytes in base64. */
@@ -43,6 +43,8 @@ export interface Wanted {
   readonly clock: boolean;
   /** `if-proxy`: only where this host is the proxy that met the caller. */
   readonly connection: 'never' | 'if-proxy' | 'always';
+  /** Whether it wants the connection's certificate itself, or only to compare its SHA-256. */
+  readonly wholeCertificate: boolean;
 }
 
 /** Reads a request of any shape. @internal */
@@ -78,7 +80,7 @@ function readIncoming(request: IncomingMessage, wanted: Wanted, untrustedPeer: b
   return {
     method: request.method ?? '',
     target: typeof originalUrl === 'string' ? originalUrl : (request.url ?? ''),
-    connection: wanted.connection === 'always' ? peerCertificate(request.socket) : undefined,
+    connection: wanted.connection === 'always' ? peerCertificate(request, wanted.wholeCertificate) : undefined,
     now: wanted.clock ? seconds() : undefined,
     untrustedPeer,
     lines,
@@ -122,7 +124,7 @@ function readFixture(request: RequestFixture, wanted: Wanted, untrustedPeer: boo
     connection:
       wanted.connection === 'never' || pem === undefined
         ? undefined
-        : { bytes: Buffer.from(bytes(pem)), form: 2, verified: request.connection?.verified === true },
+        : { bytes: Buffer.from(bytes(pem)), form: PEM, verified: request.connection?.verified === true },
     now: wanted.clock ? fixtureTime(request.now) : undefined,
     untrustedPeer,
     lines,

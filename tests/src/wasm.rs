@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, Texts};
 use peergate_core::Gate;
+use peergate_core::gate::ConnectionForm;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -20,8 +21,10 @@ use crate::wasm_host::{Change, Exchange, Filter, Limits, Observed, Reply, Vm};
 use crate::{Answer, Implementation};
 
 const UNVERIFIED: &str = "the connection's certificate was not verified, which a proxy cannot tell a filter";
-const BROKEN: &str = "the connection's certificate is not one certificate, which no TLS connection can bring";
+const BROKEN: &str = "the digest of what is not one certificate, which no TLS connection can bring";
+const MTLS: &[u8] = b"connection\0mtls";
 const PEER_DIGEST: &[u8] = b"connection\0sha256_peer_certificate_digest";
+const PEER_CERTIFICATE: &[u8] = b"connection\0peer_certificate";
 
 /// The filter.
 pub struct Wasm {
@@ -69,17 +72,10 @@ impl Implementation for Wasm {
         if connection.is_some_and(|peer| peer.certificate_pem.is_some() && !peer.verified) {
             return Ok(Answer::NotExpressible(UNVERIFIED));
         }
-        let pem = connection.and_then(|connection| connection.certificate_pem.as_deref());
-        let digest = pem.map(digest);
-        if digest == Some(None) {
-            return Ok(Answer::NotExpressible(BROKEN));
-        }
         let mut running = self.running()?;
-        running.vm.state_mut().properties =
-            digest.flatten().map(|digest| (PEER_DIGEST.to_vec(), digest.into_bytes())).into_iter().collect();
-        let outcome = running.decide(case)?;
+        let answer = running.decide(case)?;
         self.running = Some(running);
-        Ok(Answer::Outcome(outcome))
+        Ok(answer)
     }
 
     fn refuse(&mut self, case: &RefusedCase) -> Result<Answer> {
@@ -97,13 +93,21 @@ impl Implementation for Wasm {
 }
 
 impl Running {
-    fn decide(&mut self, case: &Case) -> Result<Outcome> {
+    fn decide(&mut self, case: &Case) -> Result<Answer> {
         let now = case.now.unwrap_or_else(native::now);
         self.vm.state_mut().now_ns =
             u64::try_from(now)?.checked_mul(1_000_000_000).context("the time is past the proxy's clock")?;
         if let Some(refused) = self.deploy(&case.documents)? {
-            return Ok(refused);
+            return Ok(Answer::Outcome(refused));
         }
+        let peer = case.request.connection.as_ref();
+        let pem = peer.and_then(|peer| peer.certificate_pem.as_deref());
+        let properties = properties(pem);
+        let has_digest = properties.contains_key(PEER_DIGEST);
+        if pem.is_some() && !has_digest && self.reads_digest()? {
+            return Ok(Answer::NotExpressible(BROKEN));
+        }
+        self.vm.state_mut().properties = properties;
         let exchange = exchange(case);
         let (observed, record) = self.recorded(&case.documents, &exchange)?;
         let answered = observed.answered()?;
@@ -119,7 +123,14 @@ impl Running {
             ensure!(observed.changes.is_empty(), "changed a refused request: {:?}", observed.changes);
         }
         let upstream = allowed.then(|| upstream(&exchange, &observed));
-        Ok(Outcome::Decided { decision: record::without_host_fields(&record), upstream })
+        let decision = record::without_host_fields(&record);
+        Ok(Answer::Outcome(Outcome::Decided { decision, upstream }))
+    }
+
+    /// Whether the filter asks for the digest of the connection's certificate.
+    fn reads_digest(&self) -> Result<bool> {
+        let (_, _, gate) = self.current.as_ref().context("nothing is in force")?;
+        Ok(gate.reads_connection() && gate.connection_form() == ConnectionForm::Digest)
     }
 
     /// Brings documents into force; how they were refused, if they were.
@@ -263,6 +274,17 @@ pub(crate) fn logging_all(documents: &Texts) -> Result<String> {
         }
         _ => Ok(text),
     }
+}
+
+/// What Envoy says of a connection with this certificate, or with none. What is not one certificate
+/// has no digest.
+fn properties(pem: Option<&[u8]>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut out = BTreeMap::from([(MTLS.to_vec(), vec![u8::from(pem.is_some())])]);
+    if let Some(pem) = pem {
+        out.insert(PEER_CERTIFICATE.to_vec(), pem.to_vec());
+        out.extend(digest(pem).map(|digest| (PEER_DIGEST.to_vec(), digest.into_bytes())));
+    }
+    out
 }
 
 /// The digest of a certificate as Envoy gives it; `None` unless the text is exactly one certificate.

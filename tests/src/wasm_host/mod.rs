@@ -45,6 +45,15 @@ impl Filter {
         Ok(Self { engine, module, linker })
     }
 
+    /// What the module imports, as `MODULE.NAME`, in order of the alphabet.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        let mut names: Vec<_> =
+            self.module.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Compiles the release filter of this workspace (see [`module_path`]).
     ///
     /// # Errors

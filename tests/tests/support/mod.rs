@@ -47,10 +47,15 @@ fn shown(lines: &[(Vec<u8>, Vec<u8>)]) -> String {
     text.chars().take(400).collect()
 }
 
-/// A new VM of the one compiled filter.
-pub(crate) fn vm(limits: Limits) -> Vm {
+/// The one compiled filter.
+pub(crate) fn filter() -> &'static Filter {
     static FILTER: OnceLock<Filter> = OnceLock::new();
-    Vm::start(FILTER.get_or_init(|| Filter::release().unwrap()), limits).unwrap()
+    FILTER.get_or_init(|| Filter::release().unwrap())
+}
+
+/// A new VM of it.
+pub(crate) fn vm(limits: Limits) -> Vm {
+    Vm::start(filter(), limits).unwrap()
 }
 
 /// The only record of a request.
