@@ -103,7 +103,7 @@ fn general_name(name: &Element<'_>) -> Result<(), X509Error> {
     match name.tag {
         0x81 | 0x82 | 0x86 => text(name),
         0x87 if matches!(name.content.len(), 4 | 16) => Ok(()),
-        0x88 if primitive::oid_text(name.content).is_none() => Err(error(BadOid, name.content_at)),
+        0x88 if !primitive::is_oid(name.content) => Err(error(BadOid, name.content_at)),
         0x88 => Ok(()),
         0xA0 => {
             walk(inside)?;

@@ -1,7 +1,8 @@
 //! Values of the universal types that are not made of elements.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::String;
+use core::fmt::Write;
 
 use super::X509Code::{BadBitString, BadBoolean, BadInteger, BadNull, BadOid, BadString, BadTime};
 use super::X509Error;
@@ -15,12 +16,17 @@ pub(super) fn check(element: &Element<'_>) -> Result<(), X509Error> {
         2 | 10 => (is_integer(content), BadInteger),
         3 => (is_bit_string(content), BadBitString),
         5 => (content.is_empty(), BadNull),
-        6 => (oid_text(content).is_some(), BadOid),
+        6 => (is_oid(content), BadOid),
         23 | 24 => (is_time(element.tag, content), BadTime),
         // Strings that are not read (GeneralString and its like in a Kerberos name) are left alone.
         tag => (!is_text_type(tag) || text(tag, content).is_some(), BadString),
     };
     if good { Ok(()) } else { Err(error(code, element.content_at)) }
+}
+
+/// Whether it is one, and [`oid_text`] has a text for it.
+pub(super) fn is_oid(content: &[u8]) -> bool {
+    arcs(content, |_| ()).is_some()
 }
 
 /// Not empty, and no byte in front that only repeats the sign.
@@ -37,10 +43,26 @@ fn is_bit_string(content: &[u8]) -> bool {
     }
 }
 
-/// An OID in dotted decimal. Arcs of up to 128 bits, which those made from a UUID have.
+/// An OID in dotted decimal.
 pub(super) fn oid_text(content: &[u8]) -> Option<String> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(24);
+    arcs(content, |arc| {
+        if !out.is_empty() {
+            out.push('.');
+        }
+        // Writing to a String cannot fail. Most arcs are small, and small numbers are printed fast.
+        let _ = match u32::try_from(arc) {
+            Ok(small) => write!(out, "{small}"),
+            Err(_) => write!(out, "{arc}"),
+        };
+    })?;
+    Some(out)
+}
+
+/// Gives each arc of an OID to `take`. Arcs of up to 128 bits, which those made from a UUID have.
+fn arcs(content: &[u8], mut take: impl FnMut(u128)) -> Option<()> {
     let mut arc: Option<u128> = None;
+    let mut is_first = true;
     for byte in content {
         let digit = u128::from(byte & 0x7F);
         let value = match arc {
@@ -53,21 +75,21 @@ pub(super) fn oid_text(content: &[u8]) -> Option<String> {
             continue;
         }
         arc = None;
-        if out.is_empty() {
+        if is_first {
             // The first two arcs share a number: 40 times the first, at most 2, and the second.
-            let root = (value / 40).min(2);
-            out.push_str(&root.to_string());
-            push_arc(&mut out, value.checked_sub(root.checked_mul(40)?)?);
+            let root = match value {
+                0..40 => 0,
+                40..80 => 1,
+                _ => 2,
+            };
+            take(root);
+            take(value.checked_sub(root.checked_mul(40)?)?);
+            is_first = false;
         } else {
-            push_arc(&mut out, value);
+            take(value);
         }
     }
-    (arc.is_none() && !out.is_empty()).then_some(out)
-}
-
-fn push_arc(out: &mut String, arc: u128) {
-    out.push('.');
-    out.push_str(&arc.to_string());
+    (arc.is_none() && !is_first).then_some(())
 }
 
 const UTF8: u8 = 12;
