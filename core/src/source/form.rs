@@ -183,13 +183,19 @@ impl Texts {
     /// No value.
     pub const NONE: Self = Self::Fixed(&[]);
 
+    /// The values.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let (fixed, written) = match self {
+            Self::Fixed(texts) => (*texts, &[][..]),
+            Self::Written(texts) => (&[][..], texts.as_slice()),
+        };
+        fixed.iter().copied().chain(written.iter().map(|text| &**text))
+    }
+
     /// Whether a value is one of them.
     #[must_use]
     pub fn contains(&self, value: &[u8]) -> bool {
-        match self {
-            Self::Fixed(texts) => texts.iter().any(|text| text.as_bytes() == value),
-            Self::Written(texts) => texts.iter().any(|text| text.as_bytes() == value),
-        }
+        self.iter().any(|text| text.as_bytes() == value)
     }
 }
 

@@ -133,8 +133,7 @@ fn verified(vouching: &Vouching, role: &dyn Fn(Slot) -> &'static str) -> String 
 
 fn absent(form: &CertificateForm, vouching: &Vouching, role: &dyn Fn(Slot) -> &'static str) -> String {
     let mut out = String::from("no `cert`");
-    let Texts::Fixed(absent) = &form.absent else { unreachable!("presets are fixed") };
-    for value in *absent {
+    for value in form.absent.iter() {
         write!(out, " or `{value}`").unwrap();
     }
     if let Vouching::Signals(signals) = vouching {
@@ -151,8 +150,7 @@ fn absent(form: &CertificateForm, vouching: &Vouching, role: &dyn Fn(Slot) -> &'
 }
 
 fn values(texts: &Texts) -> String {
-    let Texts::Fixed(texts) = texts else { unreachable!("presets are fixed") };
-    let spell = |text: &&str| if text.is_empty() { "empty".to_owned() } else { format!("`{text}`") };
+    let spell = |text: &str| if text.is_empty() { "empty".to_owned() } else { format!("`{text}`") };
     texts.iter().map(spell).collect::<Vec<_>>().join(" or ")
 }
 
