@@ -37,8 +37,9 @@ lint: tools ## Formatting, clippy and documentation
 	$(CARGO) clippy --quiet --locked -p peergate-envoy --release --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --no-deps -p peergate-core -p peergate-cli --lib
 
-core-bare: tools ## Prove that core needs no operating system
+core-bare: tools ## Prove that core needs no operating system, and what it does without certificates
 	$(CARGO) check --quiet --locked -p peergate-core --no-default-features --target thumbv7em-none-eabi
+	$(CARGO) test --quiet --locked -p peergate-core --test without_x509
 
 unit: filter ## Unit, property and command-line tests, and the filter in a hostile host
 	$(CARGO) test --quiet --locked --features peergate-core/x509 -p peergate-core -p peergate-cli -p peergate-envoy

@@ -95,24 +95,58 @@ pub(crate) fn percent(dialect: Percent, value: &[u8]) -> Result<Cow<'_, [u8]>, D
     if dialect == Percent::None {
         return Ok(Cow::Borrowed(value));
     }
+    let literal = match dialect {
+        Percent::Literal => &LITERAL,
+        Percent::Form => &FORM,
+        _ => &COMPONENT,
+    };
     let mut out = Vec::with_capacity(value.len());
-    let mut bytes = value.iter().copied();
-    while let Some(byte) = bytes.next() {
-        out.push(match (byte, dialect) {
-            (b'%', _) => {
-                let mut digit = || bytes.next().and_then(hex_digit).ok_or(Detail::BadEncoding);
-                (digit()? << 4) | digit()?
+    let mut rest = value;
+    loop {
+        let is_literal = |byte: &u8| literal.get(usize::from(*byte)).is_some_and(|literal| *literal);
+        let run = rest.iter().position(|byte| !is_literal(byte)).unwrap_or(rest.len());
+        let (run, escaped) = rest.split_at_checked(run).unwrap_or_default();
+        out.extend_from_slice(run);
+        rest = match escaped {
+            [] => return Ok(Cow::Owned(out)),
+            [b'%', high, low, after @ ..] => {
+                let digit = |byte: u8| hex_digit(byte).ok_or(Detail::BadEncoding);
+                out.push((digit(*high)? << 4) | digit(*low)?);
+                after
             }
-            (b'+', Percent::Form) => b' ',
-            (b'+' | b'=' | b'/', Percent::Literal) => byte,
-            // RFC 3986, section 2.3: unreserved.
-            (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~', _) => byte,
-            // Forms leave it alone and escape `~`, but both mean themselves.
-            (b'*', Percent::Form) => byte,
+            [b'+', after @ ..] if dialect == Percent::Form => {
+                out.push(b' ');
+                after
+            }
             _ => return Err(Detail::BadEncoding),
-        });
+        };
     }
-    Ok(Cow::Owned(out))
+}
+
+/// The bytes that stand for themselves in each encoding.
+const COMPONENT: [bool; 256] = literals(b"");
+const LITERAL: [bool; 256] = literals(b"+=/");
+/// Forms leave `*` alone and escape `~`, but both mean themselves.
+const FORM: [bool; 256] = literals(b"*");
+
+/// RFC 3986, section 2.3: unreserved; and some more.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
+const fn literals(more: &[u8]) -> [bool; 256] {
+    let mut literal = [false; 256];
+    let mut byte = 0;
+    while byte < literal.len() {
+        #[allow(clippy::cast_possible_truncation, reason = "below 256")]
+        let is_unreserved =
+            matches!(byte as u8, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
+        literal[byte] = is_unreserved;
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < more.len() {
+        literal[more[at] as usize] = true;
+        at += 1;
+    }
+    literal
 }
 
 /// The first member of a comma list of base64 texts, all of which must be some.
