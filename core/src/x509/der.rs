@@ -73,6 +73,12 @@ impl<'a> Elements<'a> {
         self.at
     }
 
+    /// The bytes of the elements that were taken since `earlier`.
+    pub(super) fn taken_since(&self, earlier: &Self) -> &'a [u8] {
+        let taken = earlier.rest.len().saturating_sub(self.rest.len());
+        earlier.rest.get(..taken).unwrap_or_default()
+    }
+
     /// The next element, with a definite length in as few bytes as it takes.
     pub(super) fn next(&mut self) -> Result<Option<Element<'a>>, X509Error> {
         let Some((&tag, rest)) = self.rest.split_first() else { return Ok(None) };

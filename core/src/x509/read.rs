@@ -6,41 +6,44 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use sha2::{Digest, Sha256};
-use x509_parser::certificate::X509CertificateParser;
-use x509_parser::extensions::{GeneralName, SubjectAlternativeName, X509Extension};
-use x509_parser::nom::Parser;
+use x509_parser::certificate::Validity;
+use x509_parser::extensions::{GeneralName, SubjectAlternativeName};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
 use super::name::{self, Attribute};
-use super::shape::Outline;
+use super::shape::{Outline, RawExtension};
 use super::{AltName, Certificate, Extension, Name, extension, primitive};
 
-/// `None` where the parser disagrees with the walks.
+/// `None` where the parser disagrees with the walks. Each part is given to it by itself: read whole,
+/// a certificate would bring its readers of all extensions into the program, asked for or not.
 pub(super) fn certificate(der: &[u8], outline: &Outline<'_>) -> Option<Certificate> {
-    // Extensions that nobody asks for stay as they are: the parser would read all that it knows.
-    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-    let (rest, parsed) = parser.parse(der).ok()?;
-    let signed = &parsed.tbs_certificate;
-    let names = alt_names(signed.extensions())?;
-    if !rest.is_empty() || names.len() != outline.alt_names {
+    let (not_before, not_after) = validity(outline.validity)?;
+    let names = alt_names(&outline.extensions)?;
+    if names.len() != outline.alt_names {
         return None;
     }
     let listed = names.len();
     let alt_names: Vec<_> = names.into_iter().flatten().collect();
     Some(Certificate {
         sha256: Sha256::digest(der).into(),
-        subject: name(signed.subject())?,
-        issuer: name(signed.issuer())?,
-        serial: significant(signed.raw_serial()).into(),
-        not_before: signed.validity().not_before.timestamp(),
-        not_after: signed.validity().not_after.timestamp(),
+        subject: name_alone(outline.subject)?,
+        issuer: name_alone(outline.issuer)?,
+        serial: significant(outline.serial).into(),
+        not_before,
+        not_after,
         other_alt_names: listed.saturating_sub(alt_names.len()),
         alt_names,
         is_ca: outline.is_ca,
         extended_key_usages: outline.extended_key_usages.iter().copied().map(oid).collect::<Option<_>>()?,
-        extensions: signed.extensions().iter().map(extension).collect::<Option<_>>()?,
+        extensions: outline.extensions.iter().map(extension).collect::<Option<_>>()?,
     })
+}
+
+/// First and last second, since 1970.
+fn validity(der: &[u8]) -> Option<(i64, i64)> {
+    let (rest, validity) = Validity::from_der(der).ok()?;
+    rest.is_empty().then(|| (validity.not_before.timestamp(), validity.not_after.timestamp()))
 }
 
 /// `None` where the parser disagrees with the walks.
@@ -73,9 +76,9 @@ fn identifier(header: &x509_parser::asn1_rs::Header<'_>) -> Option<u8> {
 }
 
 /// All alternative names in order; `None` in place of one that is not kept.
-fn alt_names(extensions: &[X509Extension<'_>]) -> Option<Vec<Option<AltName>>> {
+fn alt_names(extensions: &[RawExtension<'_>]) -> Option<Vec<Option<AltName>>> {
     // There is at most one: `shape` refuses a second.
-    let Some(found) = extensions.iter().find(|ext| ext.oid.as_bytes() == extension::ALT_NAMES) else {
+    let Some(found) = extensions.iter().find(|found| found.oid == extension::ALT_NAMES) else {
         return Some(Vec::new());
     };
     let (rest, names) = SubjectAlternativeName::from_der(found.value).ok()?;
@@ -105,10 +108,10 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-fn extension(found: &X509Extension<'_>) -> Option<Extension> {
+fn extension(found: &RawExtension<'_>) -> Option<Extension> {
     let text = extension::string(found.value, 0).ok()?;
     Some(Extension {
-        oid: oid(found.oid.as_bytes())?,
+        oid: oid(found.oid)?,
         critical: found.critical,
         text: text.map(|text| String::from(text).into()),
     })

@@ -21,14 +21,31 @@ const EXTENSIONS: u8 = 0xA3;
 const UTC_TIME: u8 = 23;
 const GENERALIZED_TIME: u8 = 24;
 
-/// What the walk saw and the parser tells worse or not at all.
+/// Where the parts of a certificate are, and what the walk saw of them.
 #[derive(Debug, Default)]
 pub(super) struct Outline<'a> {
+    /// The content of the INTEGER.
+    pub(super) serial: &'a [u8],
+    /// The whole element, as are the next two.
+    pub(super) issuer: &'a [u8],
+    pub(super) validity: &'a [u8],
+    pub(super) subject: &'a [u8],
+    pub(super) extensions: Vec<RawExtension<'a>>,
     pub(super) is_ca: bool,
     /// OIDs in DER.
     pub(super) extended_key_usages: Vec<&'a [u8]>,
     /// Alternative names of all kinds.
     pub(super) alt_names: usize,
+}
+
+/// An extension in DER.
+#[derive(Debug)]
+pub(super) struct RawExtension<'a> {
+    /// The content of its OID.
+    pub(super) oid: &'a [u8],
+    pub(super) critical: bool,
+    /// The content of its OCTET STRING.
+    pub(super) value: &'a [u8],
 }
 
 /// Admits a certificate that has one reading.
@@ -68,12 +85,10 @@ fn to_be_signed<'a>(mut parts: Elements<'a>, outer: &Element<'_>) -> Result<Outl
     if inner.content != outer.content {
         return Err(outer.fails(AlgorithmMismatch));
     }
-    name(&mut parts)?;
-    let mut validity = parts.expect(SEQUENCE)?.inside();
-    time(&mut validity)?;
-    time(&mut validity)?;
-    validity.end()?;
-    name(&mut parts)?;
+    let mut outline = Outline { serial: serial.content, ..Outline::default() };
+    outline.issuer = whole(&mut parts, name)?;
+    outline.validity = whole(&mut parts, validity)?;
+    outline.subject = whole(&mut parts, name)?;
     public_key(parts.expect(SEQUENCE)?.inside())?;
     for tag in [ISSUER_UNIQUE_ID, SUBJECT_UNIQUE_ID] {
         if let Some(id) = parts.optional(tag)? {
@@ -83,7 +98,6 @@ fn to_be_signed<'a>(mut parts: Elements<'a>, outer: &Element<'_>) -> Result<Outl
             primitive::check(&Element { tag: BIT_STRING, ..id })?;
         }
     }
-    let mut outline = Outline::default();
     if let Some(wrapped) = parts.optional(EXTENSIONS)? {
         if version < 3 {
             return Err(wrapped.fails(BadVersion));
@@ -94,6 +108,16 @@ fn to_be_signed<'a>(mut parts: Elements<'a>, outer: &Element<'_>) -> Result<Outl
     }
     parts.end()?;
     Ok(outline)
+}
+
+/// The bytes that `check` admits.
+fn whole<'a>(
+    parts: &mut Elements<'a>,
+    check: impl FnOnce(&mut Elements<'a>) -> Result<(), X509Error>,
+) -> Result<&'a [u8], X509Error> {
+    let before = *parts;
+    check(parts)?;
+    Ok(parts.taken_since(&before))
 }
 
 /// The version; version 1 is said by saying nothing.
@@ -118,6 +142,13 @@ fn algorithm<'a>(parts: &mut Elements<'a>) -> Result<Element<'a>, X509Error> {
     inside.next()?;
     inside.end()?;
     Ok(algorithm)
+}
+
+fn validity(parts: &mut Elements<'_>) -> Result<(), X509Error> {
+    let mut times = parts.expect(SEQUENCE)?.inside();
+    time(&mut times)?;
+    time(&mut times)?;
+    times.end()
 }
 
 fn time(parts: &mut Elements<'_>) -> Result<(), X509Error> {
@@ -162,11 +193,14 @@ fn extensions<'a>(mut parts: Elements<'a>, outline: &mut Outline<'a>) -> Result<
         if !seen.insert(oid.content) {
             return Err(whole.fails(DuplicateExtension));
         }
-        if let Some(critical) = inside.optional(BOOLEAN)? {
-            not_default(&critical)?;
+        let critical = inside.optional(BOOLEAN)?;
+        if let Some(critical) = &critical {
+            not_default(critical)?;
         }
         let value = inside.expect(OCTET_STRING)?;
         inside.end()?;
+        let critical = critical.is_some();
+        outline.extensions.push(RawExtension { oid: oid.content, critical, value: value.content });
         extension::check(oid.content, &value, outline)?;
     }
     Ok(())
