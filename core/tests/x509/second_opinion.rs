@@ -6,6 +6,8 @@ use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
 use x509_cert::name::Name;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
 
 use super::captures;
 use super::made::{AUTHORITY, LEAF};
@@ -13,6 +15,7 @@ use super::made::{AUTHORITY, LEAF};
 /// Compares a certificate that was read. `false`: the other decoder refuses it, for rules that it
 /// has beside ours (sorted sets, arcs of 32 bits, serial numbers of at most 20 bytes).
 pub(crate) fn agrees(der: &[u8], read: &Certificate) -> bool {
+    whole_parser_agrees(der, read);
     let Ok(other) = x509_cert::Certificate::from_der(der) else { return false };
     let signed = other.tbs_certificate();
     // Zero has a byte there and none here.
@@ -53,6 +56,25 @@ pub(crate) fn agrees(der: &[u8], read: &Certificate) -> bool {
     let usages: Vec<_> = usages.iter().map(ToString::to_string).collect();
     assert_eq!(usages, read.extended_key_usages.iter().map(|oid| wrapped(oid)).collect::<Vec<_>>());
     true
+}
+
+/// The parser that reads the parts for us reads the whole alike, and never refuses what we read.
+fn whole_parser_agrees(der: &[u8], read: &Certificate) {
+    let (rest, whole) = X509Certificate::from_der(der).expect("it is more lenient");
+    assert!(rest.is_empty());
+    let serial = whole.raw_serial();
+    let start = serial.iter().position(|byte| *byte != 0).unwrap_or(serial.len());
+    assert_eq!(&serial[start..], &*read.serial);
+    let validity = whole.validity();
+    assert_eq!(validity.not_before.timestamp(), read.not_before);
+    assert_eq!(validity.not_after.timestamp(), read.not_after);
+    // Not by their OIDs: it prints a first arc of 3, which there is none.
+    let flags: Vec<_> = whole.extensions().iter().map(|ext| ext.critical).collect();
+    assert_eq!(flags, read.extensions.iter().map(|ext| ext.critical).collect::<Vec<_>>());
+    assert_eq!(whole.is_ca(), read.is_ca);
+    let names = whole.subject_alternative_name().expect("at most one, and well-formed");
+    let count = names.map_or(0, |names| names.value.general_names.len());
+    assert_eq!(count, read.alt_names.len() + read.other_alt_names);
 }
 
 /// An OID as this decoder would read it: it lets arcs of more than 32 bits overflow without a word.
