@@ -82,10 +82,99 @@ fn certificates_that_envoy_refuses_never_reach_the_filter() {
     }
 }
 
+#[test]
+fn the_whole_certificate_decides() {
+    // Envoy's properties of the connection, and the certificate in the header in both its forms.
+    for listener in ["connection", "certificate", "certificate-json"] {
+        for (caller, rule, identity) in
+            [("api", "by-spiffe", API), ("batch", "by-dns", "batch.lab.test"), ("host", "by-ip", "host")]
+        {
+            let allowed = json!({
+                "decision": "allow", "rule": rule, "identity": identity, "verified": true,
+                "sha256": LAB.sha256(caller)
+            });
+            LAB.expect(listener, Some(caller), "", 200, &allowed);
+        }
+        let other = json!({ "reason": "no_rule", "identity": WEB, "sha256": LAB.sha256("web") });
+        LAB.expect(listener, Some("web"), "", 403, &other);
+        LAB.expect(listener, None, "", 401, &refused("no_certificate", None));
+        // Who may sign certificates is nobody's caller.
+        let authority = json!({
+            "reason": "ambiguous_identity", "detail": null, "identity": null, "sha256": LAB.sha256("authority")
+        });
+        LAB.expect(listener, Some("authority"), "", 403, &authority);
+        // Whatever a client writes into the header.
+        let stolen = LAB.stolen_header("api", API);
+        LAB.expect(listener, Some("web"), &stolen, 403, &other);
+        LAB.expect(listener, None, &stolen, 401, &refused("no_certificate", None));
+    }
+}
+
+#[test]
+fn hostile_names_in_a_certificate_stay_one_name_each() {
+    let ambiguous = refused("ambiguous_identity", None);
+    let unreadable = refused("malformed_header", Some("bad_certificate"));
+    for listener in ["connection", "certificate-json"] {
+        for caller in ["bad-comma", "bad-semicolon", "bad-quote", "bad-two-uris", "bad-borrowed"] {
+            LAB.expect(listener, Some(caller), "", 403, &ambiguous);
+        }
+    }
+    LAB.expect("connection", Some("bad-line-feed"), "", 403, &unreadable);
+    // In the text form what stands beside the certificate must keep the header's grammar.
+    for caller in ["bad-comma", "bad-semicolon", "bad-quote", "bad-two-uris", "bad-borrowed", "bad-line-feed"]
+    {
+        let (status, record) = LAB.ask("certificate", Some(caller), "");
+        assert_eq!(status, Some(403), "{caller}: {record:?}");
+    }
+}
+
+#[test]
+fn a_window_is_checked_where_envoy_was_told_not_to() {
+    for listener in ["connection-any-time", "certificate-any-time"] {
+        for (caller, reason) in [("bad-expired", "expired"), ("bad-not-yet-valid", "not_yet_valid")] {
+            let known = json!({
+                "decision": "deny", "reason": reason, "identity": null, "sha256": LAB.sha256(caller)
+            });
+            LAB.expect(listener, Some(caller), "", 403, &known);
+        }
+        LAB.expect(listener, Some("api"), "", 200, &json!({ "rule": "by-spiffe" }));
+    }
+}
+
+/// A session that is taken up again is the caller's who began it, certificate and all.
+#[test]
+fn a_resumed_session_keeps_its_caller() {
+    let folder = tempfile::tempdir().unwrap();
+    for version in ["-tls1_2", "-tls1_3"] {
+        for (caller, status, expected) in [
+            (Some("api"), 200, json!({ "rule": "by-spiffe", "sha256": LAB.sha256("api") })),
+            (Some("web"), 403, json!({ "reason": "no_rule", "sha256": LAB.sha256("web") })),
+            (None, 401, json!({ "reason": "no_certificate", "sha256": null })),
+        ] {
+            let session = folder.path().join("session");
+            drop(std::fs::remove_file(&session));
+            let before = LAB.resumptions();
+            for flag in ["-sess_out", "-sess_in"] {
+                let arguments = [version.as_ref(), flag.as_ref(), session.as_os_str()];
+                let (got, record) = LAB.ask_with("connection", caller, "", &arguments);
+                let record = record.unwrap_or_else(|| panic!("{version} {flag} {caller:?}: no record"));
+                assert_eq!(got, Some(status), "{version} {flag} {caller:?}: {record}");
+                for (key, value) in expected.as_object().unwrap() {
+                    assert_eq!(record.get(key), Some(value), "{version} {flag} {caller:?}: {record}");
+                }
+            }
+            assert_eq!(LAB.resumptions(), before + 1, "{version} {caller:?}");
+        }
+    }
+}
+
 /// No filter can tell a verified certificate from one that Envoy was told to accept anyway: neither
 /// the header nor a property of the connection says so. This is why the documentation forbids it.
 #[test]
 fn a_listener_that_accepts_untrusted_certificates_vouches_for_strangers() {
     let stranger = json!({ "decision": "allow", "identity": API, "verified": true });
     LAB.expect("accept-untrusted", Some("bad-foreign-ca"), "", 200, &stranger);
+    // There the rule asks for the issuer's name as well, which this stranger did not copy.
+    let uncopied = json!({ "reason": "no_rule", "identity": API, "verified": true });
+    LAB.expect("connection-accept-untrusted", Some("bad-foreign-ca"), "", 403, &uncopied);
 }
