@@ -8,8 +8,8 @@ use std::path::Path;
 
 use peergate_core::limits::HostLimits;
 use peergate_core::load::{LoadErrors, Place};
-use peergate_core::source::document::Preset;
-use peergate_core::{Document, Documents, Gate};
+use peergate_core::source::document::{Preset, SourceDocument};
+use peergate_core::{Document, Documents, Gate, LoadCode};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::output::Failure;
@@ -49,6 +49,22 @@ impl Named {
                 Failure::new(format_args!("{failure} (nor is it a preset: {})", presets.join(", ")))
             }),
         }
+    }
+}
+
+impl Named {
+    /// The same for a question about what a source carries: the bare name of a preset that never
+    /// verifies then stands for the only source that it can be, one that does not require it.
+    pub(crate) fn source_to_check(argument: &OsStr) -> Result<Self, Failure> {
+        let mut source = Self::source(argument)?;
+        let is_preset = Preset::ALL.iter().any(|preset| argument == preset.code());
+        let errors = SourceDocument::parse(&source.text, HostLimits::NATIVE).err().unwrap_or_default();
+        if is_preset && errors.iter().any(|error| error.code == LoadCode::NeverVerified) {
+            let preset = argument.display();
+            source.name = format!("preset {preset} (requireVerified false)");
+            source.text = format!("{{\"preset\":\"{preset}\",\"requireVerified\":false}}").into_bytes();
+        }
+        Ok(source)
     }
 }
 

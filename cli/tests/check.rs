@@ -102,13 +102,77 @@ fn for_a_source_says_what_it_cannot_carry() {
     for source in ["envoy", "source.json"] {
         let run = folder.run(&["check", "p.json", "--for", source]).ended(1);
         assert!(run.stderr.contains(" attribute_not_carried: "), "{run:?}");
-        assert!(run.stderr.starts_with("p.json:1:"), "the rule is what has to change: {run:?}");
+        assert!(lines(&run)[1].starts_with("p.json:1:"), "the rule is what has to change: {run:?}");
     }
     let run = folder.run(&["check", "p.json", "--for", "odd.json"]).ended(1);
     assert!(run.stderr.contains("odd.json:1:"), "{run:?}");
-    let run = folder.run(&["check", "p.json", "--for", "nginx"]).ended(1);
-    assert!(run.stderr.contains("preset nginx:1:"), "{run:?}");
-    assert!(run.stderr.contains(" /preset not_supported_yet: "), "{run:?}");
+    let run = folder.run(&["check", "p.json", "--for", "custom"]).ended(1);
+    assert!(run.stderr.contains("preset custom:1:1 missing_key: "), "{run:?}");
+    let run = folder.run(&["check", "p.json", "--for", "nginx"]).ended(0);
+    assert!(run.stderr.ends_with("p.json: ok, policy policy, 1 rule\n"), "{run:?}");
+}
+
+/// One of everything that a source may fail to carry, in groups, allow and deny rules, enforced and not.
+const NEEDS_ALL: &str = r#"{
+  "version": 1,
+  "groups": { "machines": [{ "san": "IP:10.0.0.1" }] },
+  "deny": [{ "name": "d", "from": [{ "san": "email:a@b.example" }] }],
+  "allow": [
+    { "name": "a", "from": ["@machines", { "issuer": { "cn": "CA" }, "serial": "0x01" }] },
+    { "name": "b", "mode": "shadow", "from": [{ "extension": { "oid": "1.2.3", "value": "x" } }] },
+    { "name": "c", "from": [{ "spiffe": "spiffe://a/b" }, { "sha256": "SHA256" }, { "dnsUnder": "b.example" }] }
+  ]
+}"#;
+
+#[test]
+fn for_a_source_lists_all_that_it_cannot_carry_and_what_it_does() {
+    let folder = Folder::new();
+    folder.file("p.json", &NEEDS_ALL.replace("SHA256", &"0".repeat(64)));
+    let run = folder.run(&["check", "p.json", "--for", "envoy"]).ended(1);
+    let lines = lines(&run);
+    assert_eq!(
+        lines[0],
+        "preset envoy: carries uri, dns, subject, sha256; not ip, email, issuer, serial, extension, validity"
+    );
+    let places: Vec<_> = lines[1..].iter().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        places,
+        [
+            "p.json:3:37 /groups/machines/0/san attribute_not_carried",
+            "p.json:4:45 /deny/0/from/0/san attribute_not_carried",
+            "p.json:6:54 /allow/0/from/1/issuer attribute_not_carried",
+            "p.json:6:80 /allow/0/from/1/serial attribute_not_carried",
+            "p.json:7:62 /allow/1/from/0/extension attribute_not_carried",
+        ]
+    );
+    folder.file(
+        "fields.json",
+        r#"{ "preset": "custom", "verified": "promise", "fields": { "spiffe": { "header": "x-spiffe" } } }"#,
+    );
+    let run = folder.run(&["check", "--json", "p.json", "--for", "fields.json"]).ended(1);
+    let report = run.json();
+    assert_eq!(report["source"]["name"], "fields.json");
+    assert_eq!(report["source"]["carries"], json!(["uri"]));
+    assert_eq!(report["source"]["doesNotCarry"].as_array().unwrap().len(), 9);
+    let errors = report["files"][0]["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 7, "{errors:?}");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_preset_that_never_verifies_is_checked_as_the_only_source_it_can_be() {
+    let folder = Folder::new();
+    folder.file("p.json", NEEDS_ISSUER);
+    folder.file("source.json", "{ \"preset\": \"azure-app-service\" }");
+    let run = folder.run(&["check", "p.json", "--for", "azure-app-service"]).ended(0);
+    assert!(
+        run.stderr.starts_with("preset azure-app-service (requireVerified false): carries uri"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains(" warning verification_not_required: "), "{run:?}");
+    // A file says what it says.
+    let run = folder.run(&["check", "p.json", "--for", "source.json"]).ended(1);
+    assert!(run.stderr.starts_with("source.json:1:13 /preset never_verified: "), "{run:?}");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! `peergate check`: are these documents what a host would take?
 
+use std::fmt;
 use std::path::Path;
 
 use peergate_core::Warning;
 use peergate_core::limits::HostLimits;
 use peergate_core::load::LoadErrors;
 use peergate_core::policy::document::PolicyDocument;
+use peergate_core::policy::principal::Attribute;
+use peergate_core::source::document::SourceDocument;
 use serde::Serialize;
 
 use crate::args::CheckArgs;
@@ -13,7 +16,11 @@ use crate::documents::{Input, Named, Remark, error_remarks, is_deployment, warni
 use crate::output::{Exit, Failure, complain, print_json, say};
 
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    let source = args.source.as_deref().map(Named::source).transpose()?;
+    let source = args.source.as_deref().map(Named::source_to_check).transpose()?;
+    let carried = source.as_ref().and_then(Carried::by);
+    if let Some(carried) = carried.as_ref().filter(|_| !args.json) {
+        say(carried);
+    }
     let mut exit = Exit::Good;
     let mut reports = Vec::new();
     for path in &args.files {
@@ -32,14 +39,45 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         }
     }
     if args.json {
-        print_json(&Reports { files: reports })?;
+        print_json(&Reports { source: carried, files: reports })?;
     }
     Ok(exit)
 }
 
 #[derive(Serialize)]
 struct Reports {
+    /// With `--for`, unless that source was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Carried>,
     files: Vec<Report>,
+}
+
+/// What a policy may ask of a source.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Carried {
+    name: String,
+    carries: Vec<&'static str>,
+    does_not_carry: Vec<&'static str>,
+}
+
+impl Carried {
+    /// `None` when the source is refused, which is told with each file.
+    fn by(source: &Named) -> Option<Self> {
+        let (document, _) = SourceDocument::parse(&source.text, HostLimits::NATIVE).ok()?;
+        let (carries, rest): (Vec<_>, Vec<_>) =
+            Attribute::ALL.iter().partition(|attribute| document.carries(**attribute));
+        let codes = |list: Vec<&Attribute>| list.into_iter().map(|attribute| attribute.code()).collect();
+        Some(Self { name: source.name.clone(), carries: codes(carries), does_not_carry: codes(rest) })
+    }
+}
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, carries, does_not_carry } = self;
+        write!(f, "{name}: carries {}", carries.join(", "))?;
+        if does_not_carry.is_empty() { Ok(()) } else { write!(f, "; not {}", does_not_carry.join(", ")) }
+    }
 }
 
 /// What `--json` says of a file.

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use peergate_core::limits::HostLimits;
+use peergate_core::source::document::SourceDocument;
 use serde_json::Value;
 
 use super::stdin;
 use crate::args::EvalArgs;
 use crate::documents::{Input, Named, error_remarks};
-use crate::explain::Explainer;
+use crate::explain::{Explainer, source_line, source_notes};
 use crate::fixture::{RequestSpec, parse_request};
 use crate::output::{Exit, Failure, print_line, say};
 
@@ -40,8 +42,11 @@ pub(super) fn run(args: &EvalArgs) -> Result<Exit, Failure> {
             gate.decide(core_request)
         };
         if args.explain {
-            let source = source_line(&input, &request);
-            say(explainer.text(&source, &request.method, &request.target, &decision).trim_end());
+            let source = source_of(&input);
+            let line = source.as_ref().map(|source| source_line(source, &request)).unwrap_or_default();
+            let notes = source.as_ref().map(|source| source_notes(source, &request, &decision));
+            let notes = notes.unwrap_or_default();
+            say(explainer.text(&line, &notes, &request.method, &request.target, &decision).trim_end());
         }
         print_line(&decision.to_json())?;
         Ok(if args.exit_code && !decision.is_allowed() { Exit::Finding } else { Exit::Good })
@@ -66,23 +71,15 @@ fn request(path: Option<&Path>) -> Result<(RequestSpec, Option<i64>), Failure> {
     parse_request(name, &text).map_err(Failure::new)
 }
 
-/// Where identity comes from here: the preset and what of it the request brought.
-fn source_line(input: &Input, request: &RequestSpec) -> String {
-    let source = match input {
-        Input::Parts { source: None, .. } => None,
-        Input::Parts { source: Some(source), .. } => serde_json::from_slice(&source.text).ok(),
-        Input::Deployment { deployment, .. } => serde_json::from_slice::<Value>(&deployment.text)
-            .ok()
-            .and_then(|mut deployment| deployment.get_mut("source").map(Value::take)),
+/// The source of the documents, which have been taken.
+fn source_of(input: &Input) -> Option<SourceDocument> {
+    let text = match input {
+        Input::Parts { source, .. } => source.as_ref().map(|source| source.text.clone()),
+        Input::Deployment { deployment, .. } => {
+            let deployment: Value = serde_json::from_slice(&deployment.text).ok()?;
+            deployment.get("source").map(|source| source.to_string().into_bytes())
+        }
     };
-    let text = |pointer: &str| source.as_ref().and_then(|source: &Value| source.pointer(pointer)?.as_str());
-    let preset = text("/preset").unwrap_or("envoy");
-    if preset == "connection" {
-        let came = if request.connection.is_some() { "TLS" } else { "plaintext" };
-        return format!("connection (the request came over {came})");
-    }
-    let header = text("/headers/cert").unwrap_or("x-forwarded-client-cert");
-    let is_it = |name: &[u8]| name.eq_ignore_ascii_case(header.as_bytes());
-    let lines = request.headers.iter().filter(|(name, _)| is_it(name)).count();
-    format!("{preset}, header {header} ({lines} line{})", if lines == 1 { "" } else { "s" })
+    let text = text.as_deref().unwrap_or(br#"{"preset":"envoy"}"#);
+    SourceDocument::parse(text, HostLimits::NATIVE).ok().map(|(source, _)| source)
 }

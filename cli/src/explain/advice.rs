@@ -130,7 +130,7 @@ const DETAILS: &[(Detail, &str)] = &[
     ),
     (
         Detail::UnexpectedFormat,
-        "Set \"format\" of the source to the form that the proxy writes, or choose the preset of that proxy.",
+        "Choose the preset of the proxy that writes this header; for Envoy, set \"format\" of the source to the form that it writes.",
     ),
     (
         Detail::ControlByte,
@@ -186,20 +186,24 @@ const DETAILS: &[(Detail, &str)] = &[
     (Detail::BadName, "Have the producer write the subject as RFC 4514 does."),
     (
         Detail::BadEncoding,
-        "Have the proxy encode the certificate as the preset expects it: percent-encoding, base64 or PEM.",
+        "Have the proxy write the value exactly as the preset expects it, escapes, base64 padding and line breaks included; a header that was cut off or edited on the way has this effect, too.",
     ),
     (
         Detail::BadCertificate,
-        "Have the caller present one certificate in strict DER that is meant for clients.",
+        "Have the caller present one certificate in strict DER (RFC 5280); `peergate parse cert` says what is wrong with one.",
     ),
     (
         Detail::ContradictoryHeaders,
-        "Have the proxy write all of its certificate headers on every request, so that a client's copy never remains.",
+        "Have the proxy write all of its certificate headers on every request, the empty ones as well, so that a client's copy never remains.",
     ),
     (Detail::NoClock, "Give the host a clock, or set \"validity\": \"ignore\" in the source."),
     (
         Detail::OtherConnectionCertificate,
         "Have the last proxy write its own element for the connection; where the listener only forwards the header, set \"bindConnection\": false.",
+    ),
+    (
+        Detail::OtherCertificateHash,
+        "Make sure that one proxy writes the certificate and its hash, both for the connection that it ends, and that no client's copy of either remains.",
     ),
     (
         Detail::NoConnectionCertificate,

@@ -4,13 +4,16 @@
 //! It watches the decision that every host makes; there is no second evaluator.
 
 mod advice;
+mod source;
+mod value;
 
 use std::fmt::Write;
 
 use peergate_core::trace::{Event, Trace};
-use peergate_core::{Decision, Reason, Verdict};
+use peergate_core::{Decision, Detail, Reason, Verdict};
 
 pub use advice::{Advice, detail_advice, reason_advice};
+pub use source::{source_line, source_notes};
 
 /// Remembers what happened on the way to a decision.
 #[derive(Clone, Debug, Default)]
@@ -26,11 +29,11 @@ pub struct Explainer {
 /// A field that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// `uri`, `dns`, `subject`, `sha256`.
+    /// `uri`, `dns`, `subject`, … as core's trace calls it.
     pub name: &'static str,
     /// Its value.
     pub value: String,
-    /// `header`, `connection` or `computed`.
+    /// `header`, `certificate` or `computed`.
     pub origin: &'static str,
 }
 
@@ -82,9 +85,17 @@ impl Rule {
 }
 
 impl Explainer {
-    /// The explanation, several lines. `source` says where identity comes from at this host.
+    /// The explanation, several lines. `source` says where identity comes from at this host, `notes`
+    /// what is known beside of a refusal by the source.
     #[must_use]
-    pub fn text(&self, source: &str, method: &[u8], target: &[u8], decision: &Decision<'_, '_>) -> String {
+    pub fn text(
+        &self,
+        source: &str,
+        notes: &[String],
+        method: &[u8],
+        target: &[u8],
+        decision: &Decision<'_, '_>,
+    ) -> String {
         let mut out = Lines::default();
         let lossy = |bytes: &[u8]| printable(&String::from_utf8_lossy(bytes));
         out.line("request", &format!("{} {}", lossy(method), lossy(target)));
@@ -97,15 +108,16 @@ impl Explainer {
         }
         let advice = reason_advice(decision.reason);
         out.line("", advice.means);
+        let mut label = "found";
+        for note in notes {
+            out.line(label, note);
+            label = "";
+        }
         if let Some(shadow) = &decision.shadow {
             verdict("shadow", shadow.verdict, shadow.reason, shadow.rule, &mut out);
             out.line("", "That is what enforcing everything in shadow would answer.");
         }
-        // In shadow mode the decision is to let through; what a person acts on is the shadow verdict.
-        let (reason, detail) = match (&decision.shadow, decision.reason) {
-            (Some(shadow), Reason::ShadowMode) => (shadow.reason, shadow.detail),
-            _ => (decision.reason, decision.detail),
-        };
+        let (reason, detail) = acted_on(decision);
         self.change(reason, detail.map(detail_advice), &mut out);
         out.text
     }
@@ -116,8 +128,10 @@ impl Explainer {
             out.line("element", &format!("{caller} of {elements}, from the left, is the caller's"));
         }
         let mut label = "read";
+        let width = self.fields.iter().map(|field| field.name.len()).fold(8, usize::max);
         for Field { name, value, origin } in &self.fields {
-            out.line(label, &format!("{name:<8} {} (from {origin})", printable(value)));
+            let from = if *origin == "computed" { "" } else { "from " };
+            out.line(label, &format!("{name:<width$} {} ({from}{origin})", printable(value)));
             label = "";
         }
         let name = match (&decision.identity, decision.verified) {
@@ -165,6 +179,14 @@ impl Explainer {
                 }
             }
         }
+    }
+}
+
+/// What a person acts on. In shadow mode the decision is to let through, so it is the shadow verdict.
+fn acted_on(decision: &Decision<'_, '_>) -> (Reason, Option<Detail>) {
+    match (&decision.shadow, decision.reason) {
+        (Some(shadow), Reason::ShadowMode) => (shadow.reason, shadow.detail),
+        _ => (decision.reason, decision.detail),
     }
 }
 
@@ -242,7 +264,7 @@ mod tests {
         explainer.event(Event::Field { name: "uri", value: "spiffe://a/b\u{7}", origin: "header" });
         explainer.event(rule("near", true, false));
         explainer.event(rule("far", false, false));
-        let text = explainer.text("envoy", b"GET", b"/\x1b[0m", &decision(Reason::NoRule, None));
+        let text = explainer.text("envoy", &[], b"GET", b"/\x1b[0m", &decision(Reason::NoRule, None));
         for part in [
             "request   GET /\\u{1b}[0m\n",
             "element   2 of 2, from the left, is the caller's\n",
@@ -267,7 +289,7 @@ mod tests {
             detail: Some(Detail::UnclosedQuote),
             rule: None,
         });
-        let text = Explainer::default().text("envoy", b"GET", b"/", &shadowed);
+        let text = Explainer::default().text("envoy", &[], b"GET", b"/", &shadowed);
         assert!(text.contains("verdict   allow: shadow_mode"), "{text}");
         assert!(text.contains("shadow    deny with 403: malformed_header"), "{text}");
         assert!(text.contains(super::detail_advice(Detail::UnclosedQuote)), "{text}");
