@@ -1,6 +1,12 @@
 //! `peergate eval --explain` on sources that forward certificates: what was read and from where, and
 //! what is behind a refusal.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on panics"
+)]
 
 mod common;
 

@@ -516,14 +516,14 @@ fn a_long_identity_is_cut_in_the_log_only() {
 // === the module ===
 
 /// What a proxy must offer, or it does not start the filter. The SDK brings calls that nobody makes;
-/// what matters is that nothing is added: no file, no clock of WASI. The random number is the seed of
-/// the hash tables that x509-parser keeps; Envoy has it.
+/// what matters is that nothing is added: no file, no clock of WASI, and no random number, which the
+/// hash tables of a library would want for their seed.
 #[test]
 fn the_module_imports_no_more_than_every_proxy_has() {
     let imports = support::filter().imports();
     let (proxy, other): (Vec<_>, Vec<_>) =
         imports.iter().map(String::as_str).partition(|name| name.starts_with("env.proxy_"));
-    let wasi = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit", "random_get"];
+    let wasi = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit"];
     let wasi = wasi.map(|name| format!("wasi_snapshot_preview1.{name}"));
     assert_eq!(other, wasi);
     assert_eq!(proxy.len(), 35, "{proxy:?}");
