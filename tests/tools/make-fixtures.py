@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/generated/ from tests/fixtures/vectors/ and from the published limits.
+"""Writes tests/fixtures/generated/ from tests/fixtures/vectors/ and from the published limits, and
+certificates/, sources/ and x509/ beside it from certificate_fixtures/.
 
     make-fixtures.py            writes the files
     make-fixtures.py --check    exits 1 when a file is not what would be written
 
-What is expected comes from the vectors' own data and from make_fixtures_oracle.py, never from the
-crates under test. Python's standard library only.
+What is expected comes from the vectors' own data, from make_fixtures_oracle.py and from
+certificate_fixtures/oracle.py, never from the crates under test. Python's standard library only.
 """
 
 import base64
@@ -14,10 +15,12 @@ import json
 import pathlib
 import sys
 
+from certificate_fixtures import files as certificate_files
 from make_fixtures_oracle import decide, parse_text, spiffe_id
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
-OUT = FIXTURES / "generated"
+# Folders in which every file of these kinds is written by this script.
+OWN = {"generated": "*.json", "certificates": "*.pem", "sources": "*.json", "x509": "*.json"}
 HEADER = "x-forwarded-client-cert"
 A, B = "a" * 64, "b" * 64
 ANYONE_WITH_A_CERTIFICATE = {"version": 1, "allow": [{"name": "any-certificate", "from": "authenticated"}]}
@@ -318,26 +321,29 @@ def files():
         "limits-target": fixture("Limits of a request target: at each and one past it.", target_limits(), **opened),
         "limits-rules": fixture("Limits of a policy, reached.", rule_limits(), policy=rules(4096)),
     }
-    written = {name + ".json": render(document) for name, document in out.items()}
-    written["limits-rules-exceeded.json"] = rules_past_the_limit()
+    written = {f"generated/{name}.json": render(document) for name, document in out.items()}
+    written["generated/limits-rules-exceeded.json"] = rules_past_the_limit()
+    written.update({path: render(document) for path, document in certificate_files.documents().items()})
+    written.update(certificate_files.pems())
     return written
 
 
 def main():
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit(__doc__)
     wanted = files()
-    present = {path.name: path.read_text() for path in OUT.glob("*.json")} if OUT.is_dir() else {}
-    if sys.argv[1:] == ["--check"]:
+    found = [path for folder, kind in OWN.items() for path in (FIXTURES / folder).glob(kind)]
+    present = {str(path.relative_to(FIXTURES)): path.read_text() for path in found}
+    if sys.argv[1:]:
         stale = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
         for name in stale:
-            print(f"tests/fixtures/generated/{name} is not up to date: run tests/tools/make-fixtures.py", file=sys.stderr)
+            print(f"tests/fixtures/{name} is not up to date: run tests/tools/make-fixtures.py", file=sys.stderr)
         sys.exit(1 if stale else 0)
-    if sys.argv[1:]:
-        sys.exit(__doc__)
-    OUT.mkdir(parents=True, exist_ok=True)
     for name in present.keys() - wanted.keys():
-        (OUT / name).unlink()
+        (FIXTURES / name).unlink()
     for name, body in wanted.items():
-        (OUT / name).write_text(body)
+        (FIXTURES / name).parent.mkdir(parents=True, exist_ok=True)
+        (FIXTURES / name).write_text(body)
     cases = sum(body.count('"expect":') for body in wanted.values())
     print(f"{len(wanted)} files, {cases} cases, {sum(map(len, wanted.values())) // 1024} KiB")
 

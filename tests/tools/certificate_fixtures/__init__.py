@@ -1,0 +1,1 @@
+"""Fixtures of certificates in headers: the certificates, an oracle, and the cases."""

@@ -1,0 +1,480 @@
+"""A second, slow reader of certificates in headers, written from the specification.
+
+It shares nothing with the crates. It knows certificates only by their bytes: what they say comes from
+the lines that they were made of. Bytes that are no such certificate are, to it, no certificate at all.
+"""
+
+import base64
+import datetime
+import re
+
+from make_fixtures_oracle import (
+    Refused,
+    authenticate,
+    check_byte,
+    expectation,
+    in_order,
+    malformed,
+    parse_json,
+    parse_text,
+    rule,
+    values,
+)
+
+from . import certificates
+
+UNRESERVED = "A-Za-z0-9._~-"
+
+
+def signal(header, accept, without, none=(), says="verified"):
+    return {"header": header, "accept": list(accept), "none": list(none), "withoutCertificate": without, "says": says}
+
+
+def preset(header, encoding, verified="promise", **more):
+    return {"certificate": {"header": header, "encoding": encoding, **more}, "verified": verified}
+
+
+NGINX = lambda prefix: preset(
+    f"{prefix}ssl-client-cert",
+    "pem",
+    [signal(f"{prefix}ssl-client-verify", ["SUCCESS"], "none", ["NONE"])],
+    percent="component",
+)
+RFC_9440 = preset("client-cert", "byte-sequence", chain={"header": "client-cert-chain"})
+PRESETS = {
+    "rfc9440": RFC_9440,
+    "caddy": RFC_9440,
+    "nginx": NGINX("x-"),
+    "ingress-nginx": NGINX(""),
+    "haproxy": preset("x-ssl-client-der", "base64", [signal("x-ssl-client-verify", ["0", "X509_V_OK"], "any")], quotes="optional"),
+    "apache": preset(
+        "x-ssl-client-cert", "pem-folded", [signal("x-ssl-client-verify", ["SUCCESS"], "not-accepted", ["NONE"])], absent=["(null)"]
+    ),
+    "traefik": preset("x-forwarded-tls-client-cert", "base64", percent="if-escaped", take="first"),
+    "aws-alb": preset("x-amzn-mtls-clientcert-leaf", "pem", percent="literal"),
+    "aws-alb-passthrough": preset("x-amzn-mtls-clientcert", "pem-chain", "never", percent="literal"),
+    "gcp": preset(
+        "x-client-cert-leaf",
+        "byte-sequence",
+        [
+            signal("x-client-cert-present", ["true"], "not-accepted", says="present"),
+            signal("x-client-cert-chain-verified", ["true"], "not-accepted"),
+            signal("x-client-cert-error", [""], "any"),
+        ],
+        chain={"header": "x-client-cert-chain"},
+    ),
+    "cloudflare": preset(
+        "cf-client-cert-der-base64",
+        "base64",
+        [
+            signal("cf-cert-verified", ["true", "SUCCESS"], "not-accepted", ["NONE"]),
+            signal("cf-cert-revoked", ["false", "0"], "any"),
+        ],
+        sha256={"header": "cf-client-cert-sha256", "encoding": "hex"},
+    ),
+    "azure-app-service": preset("x-arr-clientcert", "base64", "never"),
+    "gorouter": preset("x-forwarded-client-cert", "base64"),
+}
+ROLES = {
+    "gcp": ["present", "verify", "error"],
+    "cloudflare": ["verify", "revoked"],
+}
+
+
+def described(source):
+    """The source as a custom one would say it, its headers renamed."""
+    if source["preset"] == "custom":
+        defaults = {"none": [], "says": "verified", "withoutCertificate": "none"}
+        verified = source["verified"]
+        source = {**source, "certificate": {**source["certificate"], "header": source["certificate"]["header"].lower()}}
+        return {**source, "verified": [{**defaults, **one} for one in verified] if isinstance(verified, list) else verified}
+    row = PRESETS[source["preset"]]
+    signals = row["verified"] if isinstance(row["verified"], list) else []
+    held = row["certificate"]
+    names = {"cert": held["header"]}
+    names.update({role: held[role]["header"] for role in ("chain", "sha256") if role in held})
+    names.update(zip(ROLES.get(source["preset"], ["verify"]), [one["header"] for one in signals]))
+    renamed = {names[role]: name.lower() for role, name in source.get("headers", {}).items()}
+    give = lambda name: renamed.get(name, name)
+    held = {**held, "header": give(held["header"])}
+    for role in ("chain", "sha256"):
+        if role in held:
+            held[role] = {**held[role], "header": give(held[role]["header"])}
+    verified = [{**one, "header": give(one["header"])} for one in signals] or row["verified"]
+    return {**source, "certificate": held, "verified": verified}
+
+
+# --- header lines --------------------------------------------------------------------------------
+
+
+def lines(headers):
+    """[(name, bytes)] of a fixture's headers."""
+    return [(name, value.encode() if isinstance(value, str) else base64.b64decode(value["base64"])) for name, value in headers]
+
+
+def folded(name):
+    return re.sub("[_.]", "-", name.lower())
+
+
+def read_headers(source):
+    """The headers that the source reads: those that come once, and those whose lines are joined."""
+    if source["preset"] == "envoy":
+        return [], ["x-forwarded-client-cert"]
+    held = source["certificate"]
+    single = [held["header"]]
+    if "sha256" in held:
+        single.append(held["sha256"]["header"])
+    if isinstance(source["verified"], list):
+        single += [one["header"] for one in source["verified"]]
+    return single, [held["chain"]["header"]] if "chain" in held else []
+
+
+def collect(source, headers):
+    """The value of each header that the source reads: bytes, empty where there is none."""
+    single, joined = read_headers(source)
+    present = lines(headers)
+    found = {name: [value for other, value in present if other.lower() == name] for name in single + joined}
+    if any(len(found[name]) > 1 for name in single):
+        raise malformed("repeated_header")
+    for other, _ in present:
+        if other.lower() not in found and folded(other) in map(folded, found):
+            raise malformed("aliased_header")
+    out = {name: b",".join(filter(None, found[name])) for name in found}
+    if any(len(value) > source.get("maxHeaderBytes", 65536) for value in out.values()):
+        raise malformed("header_too_long")
+    return out
+
+
+# --- encodings -----------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """bad_encoding or bad_certificate, once the details that come before have been looked for."""
+
+    def __init__(self, detail="bad_encoding"):
+        super().__init__(detail)
+        self.detail = detail
+
+
+def strict_base64(text):
+    if not re.fullmatch("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", text) or not text:
+        raise Broken
+    data = base64.b64decode(text)
+    if base64.b64encode(data).decode() != text:
+        raise Broken
+    return data
+
+
+def percent(text, dialect):
+    if dialect == "none" or dialect == "if-escaped" and "%" not in text:
+        return text
+    literal = {"component": "", "literal": "+/=", "form": "+", "if-escaped": "+"}[dialect]
+    if not re.fullmatch(f"(?:[{literal}{UNRESERVED}]|%[0-9A-Fa-f]{{2}})*", text):
+        raise Broken
+    if dialect in ("form", "if-escaped"):
+        text = text.replace("+", " ")
+    return re.sub("%(..)", lambda escape: chr(int(escape[1], 16)), text)
+
+
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+
+def pem_blocks(text, white):
+    """DER of each block; `white` is what may stand between the parts."""
+    blocks = re.fullmatch(f"(?:{white}*{BEGIN}[A-Za-z0-9+/=\r\n\t ]*{END})+{white}*", text)
+    if not blocks:
+        raise Broken
+    out = []
+    for body in re.findall(f"{BEGIN}([^-]*){END}", text):
+        if re.sub(white, "", body) != re.sub(r"\s", "", body):
+            raise Broken
+        out.append(strict_base64(re.sub(white, "", body)))
+    return out
+
+
+def skip_parameters(text):
+    """RFC 9651, section 4.2.3.2, but for dates and display strings."""
+    bare = r'-?\d{1,15}|-?\d{1,12}\.\d{1,3}|"(?:[ !#-\[\]-~]|\\["\\])*"|[A-Za-z*][!#$%&\'*+.^_`|~:/A-Za-z0-9-]*|:[A-Za-z0-9+/=]*:|\?[01]'
+    match = re.fullmatch(rf"(?:;\ *[a-z*][a-z0-9_.*-]*(?:=(?:{bare}))?)*", text)
+    if not match:
+        raise Broken
+
+
+def byte_sequence(text):
+    match = re.fullmatch(r":([^:]*):((?:;.*)?)", text.strip(" "))
+    if not match:
+        raise Broken
+    data = strict_base64(match[1])
+    skip_parameters(match[2])
+    return data
+
+
+def check_chain(text):
+    # No parameter of a fixture's chain holds a comma.
+    for member in text.strip(" ").split(","):
+        byte_sequence(member.strip(" \t"))
+
+
+def another_format(text, held):
+    """Whether the value is plainly what another proxy sends."""
+    escaped = held.get("percent", "none") in ("component", "literal", "form")
+    due = held["encoding"] if not held["encoding"].startswith("pem") else "escaped" if escaped else "pem"
+    if text.startswith("-----BEGIN%") or re.match("%2[Dd]", text):
+        seen = "escaped"
+    elif text.startswith("-----BEGIN+") and held.get("percent") == "form":
+        seen = "escaped"
+    elif text.startswith("-----BEGIN"):
+        seen = "pem"
+    elif text.startswith(":"):
+        seen = "byte-sequence"
+    elif text.startswith("MII"):
+        seen = "base64"
+    elif re.match("(?i)(By|Hash|Cert|Chain|Subject|URI|DNS)=", text) or text.startswith("[{"):
+        seen = "xfcc"
+    else:
+        return False
+    return seen != due
+
+
+def unquoted(text, held):
+    return text[1:-1] if held.get("quotes") == "optional" and re.fullmatch('"[^"]*"', text) else text
+
+
+def decode(value, held):
+    """DER of the header's certificate."""
+    encoding = held["encoding"]
+    try:
+        text = value.decode("ascii")
+    except UnicodeDecodeError:
+        raise Broken from None
+    text = percent(unquoted(text, held), held.get("percent", "none"))
+    if held.get("take") == "first":
+        text, *others = text.split(",")
+        for other in others:
+            strict_base64(other)
+    if encoding == "base64":
+        return strict_base64(text)
+    if encoding == "byte-sequence":
+        return byte_sequence(text)
+    blocks = pem_blocks(text, "[ \t]" if encoding == "pem-folded" else "(?:\r?\n)")
+    if len(blocks) > 1 and encoding != "pem-chain":
+        raise Broken("bad_certificate")
+    return blocks[0]
+
+
+def known(data):
+    """The certificate with these bytes."""
+    name = certificates.name_of(data)
+    if name is None:
+        raise Broken("bad_certificate")
+    return name
+
+
+def check_names(names):
+    """Details that come of what certificates say."""
+    if any(len(certificates.SPECS[name]["sans"]) > 512 for name in names):
+        raise malformed("too_many_sans")
+    for name in names:
+        if any(not re.fullmatch("[A-Za-z0-9._*-]+", dns) for dns in certificates.sans(name, "DNS")):
+            raise malformed("bad_dns_name")
+
+
+# --- who vouches ---------------------------------------------------------------------------------
+
+
+def without_certificate(source, found):
+    """Absent, contradictory, or unverified."""
+    held, signals = source["certificate"], source["verified"] if isinstance(source["verified"], list) else []
+    text = {one["header"]: found[one["header"]].decode("latin-1") for one in signals}
+    for role in ("chain", "sha256"):
+        if role in held and found[held[role]["header"]]:
+            raise malformed("contradictory_headers")
+    accepted = {one["header"]: text[one["header"]] in one["accept"] for one in signals}
+
+    def stands(one):
+        said = text[one["header"]]
+        if one["withoutCertificate"] == "none":
+            return not said or said in one["none"]
+        return one["withoutCertificate"] == "any" or not accepted[one["header"]]
+
+    if all(map(stands, signals)):
+        return
+    announced = any(accepted[one["header"]] for one in signals if one["says"] == "present")
+    if announced and not all(accepted.values()):
+        raise Refused("unverified")
+    raise malformed("contradictory_headers")
+
+
+def with_certificate(source, found):
+    """Whether the certificate is verified."""
+    if not isinstance(source["verified"], list):
+        return source["verified"] == "promise"
+    text = [(one, found[one["header"]].decode("latin-1")) for one in source["verified"]]
+    for one, said in text:
+        if said in one["none"] or one["says"] == "present" and said not in one["accept"]:
+            raise malformed("contradictory_headers")
+    return all(said in one["accept"] for one, said in text)
+
+
+def fingerprint(text, encoding):
+    """64 lower-case hexadecimal digits."""
+    if encoding == "hex":
+        if not re.fullmatch("[0-9A-Fa-f]{64}", text):
+            raise malformed("bad_hash")
+        return text.lower()
+    try:
+        data = strict_base64(text)
+    except Broken:
+        raise malformed("bad_hash") from None
+    if len(data) != 32:
+        raise malformed("bad_hash")
+    return data.hex()
+
+
+def presented(source, headers):
+    """(certificate, verified), or None when there is none."""
+    source = described(source)
+    held = source["certificate"]
+    found = collect(source, headers)
+    value = found[held["header"]]
+    chain = found[held["chain"]["header"]] if "chain" in held else b""
+    said = found[held["sha256"]["header"]] if "sha256" in held else b""
+    there = value and value.decode("latin-1") not in held.get("absent", [])
+    if there and another_format(unquoted(value.decode("latin-1"), held), held):
+        raise malformed("unexpected_format")
+    given = fingerprint(said.decode("latin-1"), held["sha256"]["encoding"]) if there and said else None
+    try:
+        if chain:
+            check_chain(chain.decode("latin-1"))
+        if there:
+            name = known(decode(value, held))
+    except Broken as broken:
+        raise malformed(broken.detail) from None
+    if not there:
+        return without_certificate(source, found)
+    check_names([name])
+    verified = with_certificate(source, found)
+    if given and given != certificates.digest(name):
+        raise Refused("hash_mismatch", "other_certificate_hash")
+    return name, verified
+
+
+# --- Envoy's Cert --------------------------------------------------------------------------------
+
+
+def envoy_certificates(elements, source):
+    """The certificate of each element."""
+    text = source.get("format", "text") == "text"
+    if text and any(len(element) > 512 for element in elements):
+        raise malformed("too_many_pairs")
+    if text and source.get("keyOrder") != "any" and not all(map(in_order, elements)):
+        raise malformed("key_order")
+    if not all(values(element, "hash") and values(element, "cert") for element in elements):
+        raise malformed("missing_field")
+    if any(not re.fullmatch("[0-9A-Fa-f]{64}", values(element, "hash")[0]) for element in elements):
+        raise malformed("bad_hash")
+    held = {"encoding": "pem", "percent": "component" if text else "none"}
+    for element in elements if not text else []:
+        for byte in values(element, "cert")[0].replace("\n", "").encode():
+            check_byte(byte)
+    if any(another_format(values(element, "cert")[0], held) for element in elements):
+        raise malformed("unexpected_format")
+    names, broken = [], []
+    for element in elements:
+        try:
+            names.append(known(decode(values(element, "cert")[0].encode(), held)))
+        except Broken as one:
+            broken.append(one.detail)
+    for detail in ("bad_encoding", "bad_certificate"):
+        if detail in broken:
+            raise malformed(detail)
+    check_names(names)
+    for element, name in zip(elements, names):
+        if values(element, "hash")[0].lower() != certificates.digest(name):
+            raise Refused("hash_mismatch", "other_certificate_hash")
+    return names
+
+
+def envoy_presented(source, headers):
+    found = collect(source, headers)["x-forwarded-client-cert"]
+    elements = (parse_json if source.get("format") == "json" else parse_text)(found) if found else []
+    if not elements:
+        return None
+    names = envoy_certificates(elements, source)
+    trusted = set(source.get("trustedProxies", []))
+    if not trusted and len(elements) != 1:
+        raise Refused("unexpected_element")
+    at, seen = len(elements) - 1, set()
+    while trusted:
+        by = values(elements[at], "by")
+        if not by or not set(by) <= trusted or set(by) & seen:
+            raise Refused("untrusted_proxy")
+        if at + 1 < len(elements) and certificates.sans(names[at + 1], "URI")[0] not in by:
+            raise Refused("untrusted_proxy")
+        seen |= set(by)
+        uris = certificates.sans(names[at], "URI")
+        if at == 0 or len(uris) != 1 or uris[0] not in trusted:
+            break
+        at -= 1
+    if at:
+        raise Refused("unexpected_element")
+    return names[0], True
+
+
+# --- the decision --------------------------------------------------------------------------------
+
+
+def shape(name):
+    """The identity: SPIFFE ID, first DNS name, only common name."""
+    spec = certificates.SPECS[name]
+    uris, dns = certificates.sans(name, "URI"), certificates.sans(name, "DNS")
+    if any(re.match("(?i)spiffe:", uri) for uri in uris):
+        identity = authenticate(uris, [], "")
+        if spec.get("ca"):
+            raise Refused("ambiguous_identity")
+        return identity
+    if dns:
+        return dns[0], "dns"
+    common = certificates.common_names(name)
+    return (common[0], "cn") if len(common) == 1 else (None, None)
+
+
+def seconds(text):
+    """`YYYYMMDDHHMMSSZ` or RFC 3339 to seconds."""
+    return datetime.datetime.strptime(re.sub("[^0-9]", "", text) + "+0000", "%Y%m%d%H%M%S%z").timestamp()
+
+
+def window(name, source, now):
+    if source.get("validity") == "ignore":
+        return
+    skew = source.get("clockSkewSeconds", 60)
+    spec = certificates.SPECS[name]
+    if seconds(now) < seconds(spec["notBefore"]) - skew:
+        raise Refused("not_yet_valid")
+    if seconds(now) > seconds(spec["notAfter"]) + skew:
+        raise Refused("expired")
+
+
+def decide(headers, source, policy, now):
+    """The expected decision. `policy["anyone"]` is a rule that lets everyone in."""
+    anyone = policy.get("anyone")
+    digest = verified = None
+    nobody = (None, None)
+    try:
+        read = envoy_presented if source["preset"] == "envoy" else presented
+        caller = read(source, headers)
+        if caller is None:
+            reason = "allowed" if anyone else "no_certificate"
+            return expectation(reason, None, anyone, nobody, None, None)
+        name, verified = caller
+        digest = certificates.digest(name)
+        if not verified and source.get("requireVerified", True):
+            raise Refused("unverified")
+        window(name, source, now)
+        identity = shape(name)
+    except Refused as refused:
+        return expectation(refused.reason, refused.detail, None, nobody, digest, verified)
+    if anyone:
+        return expectation("allowed", None, anyone, identity, digest, verified)
+    reason, matched = rule(policy, certificates.sans(name, "URI"), certificates.sans(name, "DNS"))
+    return expectation(reason, None, matched, identity, digest, verified)
