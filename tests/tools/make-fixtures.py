@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/generated/ from tests/fixtures/vectors/ and from the published limits, and
-certificates/, sources/ and x509/ beside it from certificate_fixtures/.
+certificates/, certificate-principals/, sources/ and x509/ beside it from certificate_fixtures/.
 
     make-fixtures.py            writes the files
     make-fixtures.py --check    exits 1 when a file is not what would be written
@@ -20,7 +20,13 @@ from make_fixtures_oracle import decide, parse_text, spiffe_id
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 # Folders in which every file of these kinds is written by this script.
-OWN = {"generated": "*.json", "certificates": "*.pem", "sources": "*.json", "x509": "*.json"}
+OWN = {
+    "generated": "*.json",
+    "certificates": "*.pem",
+    "certificate-principals": "*.json",
+    "sources": "*.json",
+    "x509": "*.json",
+}
 HEADER = "x-forwarded-client-cert"
 A, B = "a" * 64, "b" * 64
 ANYONE_WITH_A_CERTIFICATE = {"version": 1, "allow": [{"name": "any-certificate", "from": "authenticated"}]}

@@ -16,6 +16,8 @@ FRONT = "spiffe://td.example/ns/web/sa/front"
 PAY = "spiffe://td.example/ns/pay/sa/api"
 EDGE = "spiffe://td.example/ns/edge/sa/ingress"
 INNER = "spiffe://td.example/ns/edge/sa/inner"
+# The issuer of `issuer-rdns`.
+BRANCH = "CN=Branch CA,CN=Issuing+OU=Keys,O=Acme\\, Inc.,DC=example"
 TEXT_OID = "1.3.6.1.4.1.99999.1"
 
 

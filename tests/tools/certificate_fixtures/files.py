@@ -1,6 +1,6 @@
 """All files of certificates, by their paths below tests/fixtures."""
 
-from . import cases, certificates, custom, envoy, presets, strictness
+from . import cases, certificates, custom, envoy, fields, presets, principals, strictness
 
 
 def documents():
@@ -12,7 +12,9 @@ def documents():
         f"sources/{name}.json": {"about": about, "source": one.source, "policy": cases.POLICY, "cases": one.cases}
         for name, (about, one) in made.items()
     }
+    out["sources/custom-fields.json"] = fields.document()
     out.update({f"x509/{name}.json": document for name, document in strictness.files().items()})
+    out.update({f"certificate-principals/{name}.json": document for name, document in principals.files().items()})
     return out
 
 
