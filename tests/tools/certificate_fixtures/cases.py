@@ -56,11 +56,11 @@ class Cases:
     def __init__(self, source):
         self.source, self.cases = source, []
 
-    def add(self, name, sent, says, /, now=NOW, path="/", **source):
+    def add(self, name, sent, says, /, now=NOW, path="/", connection=None, **source):
         """`says` is the rule that allows, or the reason, or a detail of malformed_header."""
         source = {**self.source, **source}
         headers = [[header, text(value)] for header, value in sent]
-        expect = oracle.decide(headers, source, rules(path), now)
+        expect = oracle.decide(headers, source, rules(path), now, connection)
         told = expect["rule"] if expect["decision"] == "allow" else expect["reason"]
         if told == "malformed_header":
             told = expect.get("detail") or told
@@ -69,6 +69,8 @@ class Cases:
         request = {"headers": headers}
         if path != "/":
             request["path"] = path
+        if connection:
+            request["connection"] = connection
         one = {"name": name, "request": request, "now": now, "expect": expect}
         if source != self.source:
             one["source"] = source

@@ -241,8 +241,27 @@ def walk_json():
     return header.cases
 
 
+def binding():
+    """The last Hash against the certificate of the connection."""
+    header = Header({"trustedProxies": [EDGE, INNER]})
+    one, two = element("web", EDGE), f"{element('web', EDGE)},{element('edge', INNER)}"
+    peer = lambda name: {"certificatePem": pem(name), "verified": True}
+    add = header.add
+    add("caller-on-the-connection", one, "web", connection=peer("web"))
+    add("another-on-the-connection", one, "hash_mismatch", connection=peer("pay"))
+    add("proxy-on-the-connection", two, "web", connection=peer("edge"))
+    add("caller-on-the-connection-of-a-proxy", two, "hash_mismatch", connection=peer("web"))
+    add("nobody-on-the-connection", one, "web", connection={"verified": False})
+    add("nobody-on-the-connection-where-somebody-must-be", one, "hash_mismatch", connection={"verified": False}, bindConnection=True)
+    add("plaintext-where-somebody-must-be", one, "hash_mismatch", bindConnection=True)
+    add("another-on-the-connection-that-does-not-count", one, "web", connection=peer("pay"), bindConnection=False)
+    add("another-on-the-connection-without-a-header", [], "no_certificate", connection=peer("pay"))
+    return header.cases
+
+
 def files():
     return {
+        "envoy-certificate-bound": ("Preset envoy, read by its certificates, bound to the connection.", binding()),
         "envoy-certificate-text": ("Preset envoy, text form, read by its certificates.", read_text()),
         "envoy-certificate-text-proxies": ("Preset envoy, text form, certificates walked through trusted proxies.", walk_text()),
         "envoy-certificate-json": ("Preset envoy, JSON form, read by its certificates.", read_json()),

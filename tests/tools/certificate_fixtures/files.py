@@ -1,11 +1,11 @@
 """All files of certificates, by their paths below tests/fixtures."""
 
-from . import cases, certificates, custom, envoy, fields, presets, principals, strictness
+from . import cases, certificates, connection, custom, envoy, fields, presets, principals, strictness
 
 
 def documents():
     """{path: fixture}."""
-    made = {**presets.files(), **custom.files(), **envoy.files()}
+    made = {**presets.files(), **custom.files(), **envoy.files(), **connection.files()}
     if cases.DIFFERENCES:
         raise SystemExit("a case and the oracle differ:\n" + "\n".join(cases.DIFFERENCES))
     out = {

@@ -455,14 +455,57 @@ def window(name, source, now):
         raise Refused("expired")
 
 
-def decide(headers, source, policy, now):
+def pem_of_connection(text):
+    """The certificate that a host hands over as PEM."""
+    try:
+        blocks = pem_blocks(text.strip(" \t\r\n"), "(?:\r?\n)")
+        return known(blocks[0]) if len(blocks) == 1 else None
+    except Broken:
+        return None
+
+
+def connection_presented(connection):
+    if connection is None or "certificatePem" not in connection:
+        return None
+    name = pem_of_connection(connection["certificatePem"])
+    if name is None:
+        raise malformed("bad_certificate")
+    check_names([name])
+    return name, connection.get("verified", False)
+
+
+def bound(headers, connection, source):
+    """bindConnection: the last Hash is that of the connection's certificate."""
+    peer = connection and "certificatePem" in connection
+    if source.get("bindConnection") is False or not peer and source.get("bindConnection") is None:
+        return
+    if not peer:
+        raise Refused("hash_mismatch", "no_connection_certificate")
+    found = collect(source, headers)["x-forwarded-client-cert"]
+    last = (parse_json if source.get("format") == "json" else parse_text)(found)[-1]
+    if values(last, "hash")[0].lower() != certificates.digest(pem_of_connection(connection["certificatePem"])):
+        raise Refused("hash_mismatch", "other_connection_certificate")
+
+
+def read(headers, connection, source):
+    """(certificate, verified), or None."""
+    if source["preset"] == "connection":
+        return connection_presented(connection)
+    if source["preset"] != "envoy":
+        return presented(source, headers)
+    caller = envoy_presented(source, headers)
+    if caller:
+        bound(headers, connection, source)
+    return caller
+
+
+def decide(headers, source, policy, now, connection=None):
     """The expected decision. `policy["anyone"]` is a rule that lets everyone in."""
     anyone = policy.get("anyone")
     digest = verified = None
     nobody = (None, None)
     try:
-        read = envoy_presented if source["preset"] == "envoy" else presented
-        caller = read(source, headers)
+        caller = read(headers, connection, source)
         if caller is None:
             reason = "allowed" if anyone else "no_certificate"
             return expectation(reason, None, anyone, nobody, None, None)
