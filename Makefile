@@ -7,7 +7,7 @@ FILTER := target/wasm32-wasip1/release/peergate.wasm
 CARGO := cargo
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help tools filter node cli demo test lint core-bare unit conformance node-test bench bench-node bench-envoy fuzz package clean
+.PHONY: help tools filter node cli demo test lint core-bare unit conformance proxies node-test bench bench-node bench-envoy fuzz package clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ cli: tools ## Build the peergate command: target/debug/peergate
 demo: filter node cli ## Start Envoy and a Node service, ask as several callers, print what was answered and why
 	node examples/demo/run.mjs $(if $(KEEP),--keep)
 
-test: lint core-bare unit conformance node-test ## Everything that CI runs
+test: lint core-bare unit conformance proxies node-test ## Everything that CI runs
 	@$(MAKE) --no-print-directory demo
 
 lint: tools ## Formatting, clippy and documentation
@@ -48,6 +48,9 @@ unit: filter ## Unit, property and command-line tests, and the filter in a hosti
 conformance: filter node cli ## Every fixture on core, filter, Node and Envoy; mutual TLS in Envoy; the examples
 	$(CARGO) test --quiet --locked -p peergate-conformance --test mtls --test examples
 	$(CARGO) test --quiet --locked -p peergate-conformance --test conformance
+
+proxies: node ## nginx, HAProxy, httpd, Caddy and Envoy in front of the npm package, each attacked
+	$(CARGO) test --quiet --locked -p peergate-conformance --test proxies
 
 node-test: node ## The npm package with real frameworks
 	cd node-binding && npm test --silent
@@ -72,4 +75,4 @@ package: filter node ## dist/peergate.wasm and the npm tarball, with their sizes
 	@wc -c dist/*
 
 clean: ## Remove what was built
-	rm -rf target dist node-binding/dist node-binding/node_modules .envoy
+	rm -rf target dist node-binding/dist node-binding/node_modules .envoy .proxies

@@ -52,6 +52,7 @@ const PAGES: &[&str] = &[
     "docs/policy.md",
     "docs/sources.md",
     "docs/codes.md",
+    "examples/proxies/README.md",
     "node-binding/README.md",
 ];
 
