@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/generated/ from tests/fixtures/vectors/ and from the published limits, and
-certificates/, certificate-principals/, sources/ and x509/ beside it from certificate_fixtures/.
+captures/, certificates/, certificate-principals/, sources/ and x509/ beside it from certificate_fixtures/.
 
     make-fixtures.py            writes the files
     make-fixtures.py --check    exits 1 when a file is not what would be written
@@ -22,6 +22,7 @@ FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 # Folders in which every file of these kinds is written by this script.
 OWN = {
     "generated": "*.json",
+    "captures": "*.json",
     "certificates": "*.pem",
     "certificate-principals": "*.json",
     "sources": "*.json",

@@ -1,6 +1,6 @@
 """All files of certificates, by their paths below tests/fixtures."""
 
-from . import cases, certificates, connection, custom, envoy, fields, presets, principals, strictness
+from . import captures, cases, certificates, connection, custom, envoy, fields, presets, principals, strictness
 
 
 def documents():
@@ -13,6 +13,7 @@ def documents():
         for name, (about, one) in made.items()
     }
     out["sources/custom-fields.json"] = fields.document()
+    out.update({f"captures/{name}.json": document for name, document in captures.files().items()})
     out.update({f"x509/{name}.json": document for name, document in strictness.files().items()})
     out.update({f"certificate-principals/{name}.json": document for name, document in principals.files().items()})
     return out
