@@ -98,6 +98,22 @@ pub(crate) const ATTACKS: &[Attack] = &[
     },
 ];
 
+impl Attack {
+    /// Whether its lines can be sent over HTTP/2, which has no line ends to play with and no
+    /// `Connection`.
+    pub(crate) fn fits_http2(&self) -> bool {
+        let sample = ["a-b", "c-d"].map(|name| (name.to_owned(), "value".to_owned())).to_vec();
+        let fits = |line: &str| {
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            let is_token = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            let is_of_http1 =
+                ["connection", "transfer-encoding"].iter().any(|own| name.eq_ignore_ascii_case(own));
+            is_token && !name.is_empty() && !is_of_http1 && !value.contains(['\r', '\n'])
+        };
+        (self.lines)(&sample).split_terminator("\r\n").all(fits)
+    }
+}
+
 fn all(lines: &[(String, String)], spell: impl Fn(&str) -> String) -> String {
     lines.iter().map(|(name, value)| format!("{}: {value}\r\n", spell(name))).collect()
 }

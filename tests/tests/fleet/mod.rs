@@ -18,7 +18,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use self::attacks::{Attack, HONEST, Lines};
-use self::certificates::{Certificates, HOST};
+use self::certificates::Certificates;
+use self::client::Call;
 use self::proxy::{EDGE_PORT, Installed, Proxy, Running};
 use self::service::{Seen, Services};
 use self::setups::{SETUPS, Setup};
@@ -111,10 +112,9 @@ impl Fleet {
             if attack.name == HONEST.name { String::new() } else { (attack.lines)(&self.stolen(setup)?) };
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let target = format!("{path}?request={number}");
-        let close = if lines.contains("connection: close") { "" } else { "connection: close\r\n" };
-        let request = format!("GET {target} HTTP/1.1\r\nhost: {HOST}\r\n{close}{lines}\r\n");
         let address = self.running(setup)?.address(port);
-        let status = client::ask(&self.certificates, address, caller, request.as_bytes())?;
+        let call = Call { address, caller, target: &target, lines: &lines };
+        let status = call.send(&self.certificates, setup.http2)?;
         Ok(Outcome { status, seen: self.services.take(&target)? })
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Setup {
     pub(crate) edits: &'static [(&'static str, &'static str)],
     /// The headers in which the proxy says who called, lower case, the certificate first.
     pub(crate) managed: &'static [&'static str],
+    /// Whether callers speak HTTP/2.
+    pub(crate) http2: bool,
 }
 
 const NGINX: Setup = Setup {
@@ -28,6 +30,7 @@ const NGINX: Setup = Setup {
     deployment: "nginx/deployment.json",
     edits: &[],
     managed: &["x-ssl-client-cert", "x-ssl-client-verify"],
+    http2: false,
 };
 const HAPROXY: Setup = Setup {
     name: "haproxy",
@@ -36,6 +39,7 @@ const HAPROXY: Setup = Setup {
     deployment: "haproxy/deployment.json",
     edits: &[],
     managed: &["x-ssl-client-der", "x-ssl-client-verify"],
+    http2: false,
 };
 const HTTPD: Setup = Setup {
     name: "httpd",
@@ -44,6 +48,7 @@ const HTTPD: Setup = Setup {
     deployment: "httpd/deployment.json",
     edits: &[],
     managed: &["sslclientcert", "sslclientverify"],
+    http2: false,
 };
 const CADDY: Setup = Setup {
     name: "caddy",
@@ -52,6 +57,7 @@ const CADDY: Setup = Setup {
     deployment: "caddy/deployment.json",
     edits: &[],
     managed: &["client-cert", "client-cert-chain"],
+    http2: false,
 };
 const ENVOY: Setup = Setup {
     name: "envoy-text",
@@ -60,6 +66,7 @@ const ENVOY: Setup = Setup {
     deployment: "envoy/deployment-text.json",
     edits: &[],
     managed: &["x-forwarded-client-cert"],
+    http2: false,
 };
 const TWO_ENVOYS: Setup = Setup {
     name: "envoy-two-hops",
@@ -74,6 +81,7 @@ pub(crate) const EXAMPLES: &[&str] = &[
     "haproxy",
     "httpd",
     "caddy",
+    "caddy-http2",
     "envoy-text",
     "envoy-json",
     "envoy-certificate",
@@ -172,6 +180,8 @@ pub(crate) const SETUPS: &[Setup] = &[
         ..HTTPD
     },
     CADDY,
+    // Caddy offers HTTP/2 without being asked.
+    Setup { name: "caddy-http2", http2: true, ..CADDY },
     Setup {
         name: "caddy: request",
         edits: &[("mode verify_if_given", "mode request"), ("trusted_ca_cert_file /etc/peergate/ca.pem", "")],
