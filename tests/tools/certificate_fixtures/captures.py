@@ -5,7 +5,7 @@ import json
 import pathlib
 import re
 
-from . import oracle
+from . import decoding, table
 
 VECTORS = pathlib.Path(__file__).resolve().parents[2] / "fixtures" / "vectors"
 # Within the two days for which the recorded certificates were made.
@@ -102,11 +102,11 @@ def fingerprint(entry):
     """SHA-256 of the certificate in the headers, where the preset sends one."""
     if entry["config"].startswith("envoy"):
         return None
-    held = oracle.described(source(entry["config"]))["certificate"]
+    held = table.described(source(entry["config"]))["certificate"]
     sent = dict(entry["headers"]).get(held["header"], "")
     if not sent or sent in held.get("absent", []):
         return None
-    return hashlib.sha256(oracle.decode(sent.encode(), held)).hexdigest()
+    return hashlib.sha256(decoding.decode(sent.encode(), held)).hexdigest()
 
 
 def case(entry):

@@ -3,7 +3,7 @@
 import base64
 import urllib.parse
 
-from . import oracle
+from . import table
 from .cases import Cases
 from .certificates import base64_of, certificate, digest, pem, to_pem
 from .encodings import byte_sequence, percent
@@ -38,7 +38,7 @@ def spelled_out():
         "azure-app-service": lambda der: base64.b64encode(der).decode(),
     }
     for name, encode in good.items():
-        row = oracle.PRESETS[name]
+        row = table.PRESETS[name]
         vouching = row["verified"] if isinstance(row["verified"], list) else []
         said = [without_defaults(one) for one in vouching] or row["verified"]
         document = {"verified": said, "certificate": row["certificate"]}

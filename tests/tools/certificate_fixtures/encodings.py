@@ -51,6 +51,8 @@ def pem_faults(encoded):
         ("with-crlf", good.replace("\n", "\r\n"), "web"),
         ("in-one-line", block(encoded), "web"),
         ("in-lines-of-76", to_pem(certificate("web"), 76), "web"),
+        ("with-white-space-around-it", " \t\r\n" + good + "\n \n", "web"),
+        ("with-a-space-before-a-line-break", good.replace("\n", " \n"), "bad_encoding"),
         ("two-blocks", good + pem("pay"), "bad_certificate"),
         ("same-block-twice", good + good, "bad_certificate"),
         ("text-before", "x\n" + good, "bad_encoding"),

@@ -43,6 +43,9 @@ def nginx(name, prefix):
         cases.add(f"verify-{label}-without-a-certificate", [(verify, said)], "contradictory_headers")
     cases.add("verify-success-without-a-certificate-where-anyone-may", [(verify, "SUCCESS")], "contradictory_headers", path="/healthz")
     cases.add("renamed-verify", [proxy.good()[0], ("x-v", "SUCCESS")], "web", headers={"verify": "x-v"})
+    swapped = {"cert": verify, "verify": proxy.header}
+    cases.add("renamed-to-each-other", [(verify, proxy.good()[0][1]), (proxy.header, "SUCCESS")], "web", headers=swapped)
+    cases.add("renamed-to-each-other-and-sent-as-before", proxy.good(), "bad_encoding", headers=swapped)
     cases.add("renamed-verify-old-name-is-not-read", proxy.good(), "unverified", headers={"verify": "x-v"})
     return cases
 
@@ -56,6 +59,9 @@ def haproxy():
     encoded = base64_of("web")
     cases.add("quoted", proxy.send(f'"{encoded}"'), "web")
     for name, bad in [
+        ("quotes-around-a-space", '" "'),
+        ("quotes-around-quotes", '""""'),
+        ("one-quote", '"'),
         ("quote-in-front", f'"{encoded}'),
         ("quote-at-the-end", f'{encoded}"'),
         ("quoted-twice", f'""{encoded}""'),
@@ -74,6 +80,8 @@ def haproxy():
         [
             ("no-header", []),
             ("empty", [(proxy.header, "")]),
+            # As `%{+Q}[…]` writes what is empty.
+            ("quoted", [(proxy.header, '""'), (verify, "0")]),
             # 0 means both that the certificate is good and that there is none.
             ("verify-0", [(verify, "0")]),
             ("empty-and-verify-0", [(proxy.header, ""), (verify, "0")]),
@@ -101,8 +109,8 @@ def apache():
     for name, value, says in pem_faults(encoded):
         if name == "nul-in-it" or name == "space-for-plus" or "\r" in value:
             continue
-        # Without its first line what is left looks like bare base64.
-        says = "unexpected_format" if name == "begin-missing" else says
+        # Without its first line what is left looks like bare base64, and spaces are what folds it.
+        says = {"begin-missing": "unexpected_format", "with-a-space-before-a-line-break": "web"}.get(name, says)
         cases.add(f"pem-{name}", send(one_line(value)), says)
     cases.add("folded-by-tabs", send(folded_pem(certificate("web"), "\t").strip()), "web")
     cases.add("folded-by-runs", send(folded_pem(certificate("web"), " \t ").strip()), "web")

@@ -267,11 +267,36 @@ def trust_domains():
     return cases
 
 
+def upstream():
+    """What goes on to the service: the notation of `san`, or CN:, and nothing that could pass for another."""
+    rows = [
+        ("web", f"URI:{FRONT}"),
+        ("dns-only", "DNS:Api.Partner.example"),
+        ("dns-wildcard", "DNS:*.partner.example"),
+        ("cn-only", "CN:legacy-batch"),
+        ("cn-escaped", "CN:URI:spiffe://td.example/admin%20%25%20%C3%A9"),
+        ("many-cns", None),
+        ("nameless", None),
+    ]
+    cases = []
+    for name, identity in rows:
+        sent = [["client-cert", byte_sequence(certificate(name))], ["X_Caller", "URI:spiffe://td.example/admin"]]
+        onward = {"set": {"x-caller": identity}, "removed": ["x_caller"]} if identity else {"removed": ["x_caller"]}
+        cases.append({"name": name, "request": {"headers": sent}, "now": NOW, "expect": {"decision": "allow", "upstream": onward}})
+    for name in ("expired", "two-uris", "bad-dns"):
+        sent = [["client-cert", byte_sequence(certificate(name))]]
+        cases.append({"name": name, "request": {"headers": sent}, "now": NOW, "expect": {"decision": "deny", "upstream": None}})
+    policy = {"version": 1, "allow": [{"name": "any", "from": "authenticated"}]}
+    deployment = {"source": {"preset": "rfc9440"}, "identityHeader": "x-caller", "policy": policy}
+    return {"about": "The identity header of callers that came with a certificate.", "deployment": deployment, "cases": cases}
+
+
 def files():
     anyone = {"source": {"preset": "rfc9440"}, "policy": {"version": 1, "allow": [{"name": "any", "from": "authenticated"}]}}
     return {
         "allow": document("Principals in allow rules, against certificates.", False),
         "deny": document("The same principals in deny rules.", True),
         "identity": {"about": "What names a caller that came with a certificate.", **anyone, "cases": identities()},
+        "identity-header": upstream(),
         "trust-domains": {"about": "Trust domains of certificates.", **anyone, "cases": trust_domains()},
     }
