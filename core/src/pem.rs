@@ -57,12 +57,18 @@ fn block(text: &[u8], breaks: Breaks) -> Result<(Vec<u8>, &[u8]), Detail> {
     let find = || {
         let inner = text.strip_prefix(BEGIN)?;
         let (body, rest) = inner.split_at_checked(memmem::find(inner, END)?)?;
-        let is_break = |byte: &u8| match breaks {
-            Breaks::Lines => matches!(byte, b'\r' | b'\n'),
-            Breaks::Folded => matches!(byte, b'\r' | b'\n' | b' ' | b'\t'),
-        };
-        let body: Vec<u8> = body.iter().copied().filter(|byte| !is_break(byte)).collect();
-        let der = STANDARD.decode(body).ok().filter(|der| !der.is_empty())?;
+        let mut text = Vec::with_capacity(body.len());
+        let mut bytes = body.iter().copied().peekable();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'\n' => {}
+                // Alone it is a line break to some readers and not to others.
+                b'\r' if bytes.peek() == Some(&b'\n') => {}
+                b' ' | b'\t' if breaks == Breaks::Folded => {}
+                _ => text.push(byte),
+            }
+        }
+        let der = STANDARD.decode(text).ok().filter(|der| !der.is_empty())?;
         Some((der, rest.strip_prefix(END)?.trim_ascii_start()))
     };
     find().ok_or(Detail::BadEncoding)
@@ -108,6 +114,9 @@ mod tests {
             &alloc::format!("{BLOCK}x"),
             &BLOCK.replace("AAEC", "AA EC"),
             &BLOCK.replace("Aw==", "Aw="),
+            &BLOCK.replace("\r\n", "\r"),
+            &BLOCK.replace("\r\n", "\r\r\n"),
+            &BLOCK.replace("\r\n", "\r "),
             &BLOCK.replace("Aw==", "Ax=="),
             "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
         ] {

@@ -1,5 +1,8 @@
 //! What the fuzz targets share: the naive readers and writers of the tests, and their checks.
 
+pub mod certificate;
+pub mod sources;
+
 #[path = "../../tests/common/mod.rs"]
 mod common;
 

@@ -13,7 +13,8 @@ use crate::dn::NameText;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Match {
     No,
-    /// Met as far as deny rules go: a common name of a subject that has several.
+    /// Met as far as deny rules go: a common name of a subject that has several, an IPv4 address that
+    /// is mapped into IPv6.
     DenyOnly,
     Yes,
 }
@@ -65,7 +66,13 @@ impl Facts<'_, '_> {
             for name in self.credential.names.whole() {
                 match name {
                     AltName::Ip(IpAddr::V4(address)) => find(Kind::Ip, &address.octets(), &[], yes),
-                    AltName::Ip(IpAddr::V6(address)) => find(Kind::Ip, &address.octets(), &[], yes),
+                    AltName::Ip(IpAddr::V6(address)) => {
+                        find(Kind::Ip, &address.octets(), &[], yes);
+                        // ::ffff:10.0.0.7 is 10.0.0.7 to many readers, and no policy can name it.
+                        if let Some(mapped) = address.to_ipv4_mapped() {
+                            find(Kind::Ip, &mapped.octets(), &[], Match::DenyOnly);
+                        }
+                    }
                     AltName::Email(address) => find(Kind::Email, lower_domain(address).as_bytes(), &[], yes),
                     AltName::Uri(_) | AltName::Dns(_) => {}
                 }

@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::matching::Match;
 
@@ -69,7 +70,7 @@ pub(super) struct Entry {
     pub(super) number: EntryNumber,
     /// The first of its links.
     pub(super) link: u32,
-    /// What it is met for. The same for every name of a caller that leads to the entry.
+    /// What it is met for; the best of all names that lead to the entry.
     pub(super) found: Match,
 }
 
@@ -95,13 +96,15 @@ impl Met {
     pub(super) fn note(&mut self, entry: Entry) {
         if !self.many.is_empty() {
             // Names come in runs; the rest of the repeats goes when all are there.
-            if self.many.last().is_none_or(|last| last.number != entry.number) {
+            let repeated = (entry.number, entry.found);
+            if self.many.last().is_none_or(|last| (last.number, last.found) != repeated) {
                 self.many.push(entry);
             }
             return;
         }
-        let noted = self.few.get(..self.count).unwrap_or_default();
-        if noted.iter().any(|other| other.number == entry.number) {
+        let noted = self.few.get_mut(..self.count).unwrap_or_default();
+        if let Some(other) = noted.iter_mut().find(|other| other.number == entry.number) {
+            other.found = other.found.max(entry.found);
             return;
         }
         match self.few.get_mut(self.count) {
@@ -123,7 +126,7 @@ impl Met {
             noted.sort_unstable_by_key(|entry| entry.number);
             return noted;
         }
-        self.many.sort_unstable_by_key(|entry| entry.number);
+        self.many.sort_unstable_by_key(|entry| (entry.number, Reverse(entry.found)));
         self.many.dedup_by_key(|entry| entry.number);
         &self.many
     }
@@ -152,6 +155,23 @@ mod tests {
         assert_eq!(numbers(&mut met((0..40).chain(0..40).rev())), (0..40).collect::<Vec<_>>());
         let repeated = met(core::iter::repeat_n([1, 2, 2], 9_000).flatten());
         assert!(repeated.many.is_empty());
+    }
+
+    #[test]
+    fn an_entry_counts_for_the_best_of_its_names() {
+        let entry = |number, found| Entry { number, link: 0, found };
+        for many in [0, 40] {
+            for found in [[Match::DenyOnly, Match::Yes], [Match::Yes, Match::DenyOnly]] {
+                let mut met = met((0..many).filter(|number| *number != 7));
+                for found in found {
+                    met.note(entry(7, found));
+                    met.note(entry(50, Match::Yes));
+                }
+                let seen = met.sorted().iter().find(|entry| entry.number == 7).map(|entry| entry.found);
+                assert_eq!(seen, Some(Match::Yes), "{many}");
+                assert_eq!(numbers(&mut met).len(), many.max(2) as usize + usize::from(many > 0));
+            }
+        }
     }
 
     #[test]

@@ -18,10 +18,11 @@ use crate::target::hex_digit;
 /// `unexpected_format`, `bad_encoding`, `bad_certificate`.
 pub(crate) fn certificate(form: &CertificateForm, value: &[u8]) -> Result<Vec<u8>, Detail> {
     let value = if form.quotes { without_quotes(value)? } else { value };
-    if Format::seen(value).is_some_and(|seen| seen != Format::expected(form)) {
+    if Format::seen(value).is_some_and(|seen| !seen.is_of(form)) {
         return Err(Detail::UnexpectedFormat);
     }
-    let value = percent(form.percent, value)?;
+    let value =
+        if form.first_of_list { unescaped_list(form.percent, value)? } else { percent(form.percent, value)? };
     let value = if form.first_of_list { first_of_list(&value)? } else { &value };
     let der = match form.encoding {
         Encoding::Pem => pem::read(value, Breaks::Lines, Blocks::One)?,
@@ -47,6 +48,8 @@ fn without_quotes(value: &[u8]) -> Result<&[u8], Detail> {
 enum Format {
     Pem,
     EscapedPem,
+    /// With plus signs for the spaces of its armour.
+    FormPem,
     Base64,
     ByteSequence,
     Xfcc,
@@ -56,7 +59,11 @@ impl Format {
     fn seen(value: &[u8]) -> Option<Self> {
         const ARMOUR: &[u8] = b"-----BEGIN";
         if let Some(rest) = value.strip_prefix(ARMOUR) {
-            return Some(if rest.first() == Some(&b'%') { Self::EscapedPem } else { Self::Pem });
+            return Some(match rest.first() {
+                Some(b'%') => Self::EscapedPem,
+                Some(b'+') => Self::FormPem,
+                _ => Self::Pem,
+            });
         }
         match value {
             [b'%', b'2', b'D' | b'd', ..] => Some(Self::EscapedPem),
@@ -72,12 +79,15 @@ impl Format {
         }
     }
 
-    const fn expected(form: &CertificateForm) -> Self {
+    /// Whether a form may look so.
+    fn is_of(self, form: &CertificateForm) -> bool {
         match (form.encoding, form.percent) {
-            (Encoding::Base64, _) => Self::Base64,
-            (Encoding::ByteSequence, _) => Self::ByteSequence,
-            (_, Percent::None | Percent::IfEscaped) => Self::Pem,
-            (_, Percent::Component | Percent::Literal | Percent::Form) => Self::EscapedPem,
+            (Encoding::Base64, _) => self == Self::Base64,
+            (Encoding::ByteSequence, _) => self == Self::ByteSequence,
+            (_, Percent::None) => self == Self::Pem,
+            (_, Percent::Form) => matches!(self, Self::EscapedPem | Self::FormPem),
+            (_, Percent::IfEscaped) => matches!(self, Self::Pem | Self::EscapedPem | Self::FormPem),
+            (_, Percent::Component | Percent::Literal) => self == Self::EscapedPem,
         }
     }
 }
@@ -149,6 +159,23 @@ const fn literals(more: &[u8]) -> [bool; 256] {
     literal
 }
 
+/// Takes a percent-encoding off a comma list: off its members, or off the commas, too. Both are
+/// written, and base64 has no comma that could be meant otherwise.
+fn unescaped_list(dialect: Percent, value: &[u8]) -> Result<Cow<'_, [u8]>, Detail> {
+    // Of one list all members are escaped, or none.
+    let dialect = match dialect {
+        Percent::IfEscaped if memchr::memchr(b'%', value).is_some() => Percent::Form,
+        Percent::IfEscaped => Percent::None,
+        dialect => dialect,
+    };
+    if dialect == Percent::None || memchr::memchr(b',', value).is_none() {
+        return percent(dialect, value);
+    }
+    let members = value.split(|byte| *byte == b',').map(|member| percent(dialect, member));
+    let members = members.collect::<Result<Vec<_>, _>>()?;
+    Ok(Cow::Owned(members.join(&b',')))
+}
+
 /// The first member of a comma list of base64 texts, all of which must be some.
 fn first_of_list(value: &[u8]) -> Result<&[u8], Detail> {
     let mut members = value.split(|byte| *byte == b',');
@@ -195,6 +222,7 @@ mod tests {
         for (value, format) in [
             ("-----BEGIN CERTIFICATE-----", Some(Format::Pem)),
             ("-----BEGIN%20CERTIFICATE-----", Some(Format::EscapedPem)),
+            ("-----BEGIN+CERTIFICATE-----%0A", Some(Format::FormPem)),
             ("%2D%2D%2D%2D%2DBEGIN", Some(Format::EscapedPem)),
             ("MIIB", Some(Format::Base64)),
             (":MIIB:", Some(Format::ByteSequence)),
@@ -204,6 +232,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Format::seen(value.as_bytes()), format, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_escaped_by_its_members_or_whole() {
+        use Percent::{Component, IfEscaped, None as Plain};
+        let list = |dialect, value: &'static str| unescaped_list(dialect, value.as_bytes()).ok();
+        for (dialect, value, decoded) in [
+            (IfEscaped, "AA%3D%3D,AQ%3D%3D", Some("AA==,AQ==")),
+            (IfEscaped, "AA%3D%3D%2CAQ%3D%3D", Some("AA==,AQ==")),
+            (IfEscaped, "AAEC,AQ%3D%3D", Some("AAEC,AQ==")),
+            (IfEscaped, "A+==,AQ==", Some("A+==,AQ==")),
+            // Escaped once, so everywhere: the plus is a space, which is no base64.
+            (IfEscaped, "A+EC,AQ%3D%3D", Some("A EC,AQ==")),
+            (IfEscaped, "AA==,AQ%3D%3D", None),
+            (Component, "AA%3D%3D,AQ%3D%3D", Some("AA==,AQ==")),
+            (Component, "AA==,AQ%3D%3D", None),
+            (Plain, "AA==,AQ==", Some("AA==,AQ==")),
+        ] {
+            assert_eq!(list(dialect, value).as_deref(), decoded.map(str::as_bytes), "{dialect:?} {value}");
         }
     }
 

@@ -151,7 +151,7 @@ impl Envoy {
         let mut last_hash = [0; 32];
         let mut caller_hash = [0; 32];
         for (at, hop) in hops.iter().enumerate() {
-            last_hash = hash(hop)?;
+            last_hash = hash(hop).map_err(Refusal::malformed)?;
             if is_caller(at) {
                 caller_hash = last_hash;
             }
@@ -203,16 +203,23 @@ impl Envoy {
         around: Around<'_>,
         trace: &mut T,
     ) -> Result<Known, Refusal> {
-        if hops.iter().any(|hop| hop.hash().is_none() || hop.cert().is_none_or(|cert| cert.is_empty())) {
-            return Err(Refusal::malformed(Detail::MissingField));
+        let (mut hashes, mut certificates) = (Vec::new(), Vec::new());
+        // In the published order of details, whichever element they are of.
+        let mut fault: Option<Detail> = None;
+        let mut note = |detail: Detail| fault = Some(fault.map_or(detail, |first| first.min(detail)));
+        for hop in hops {
+            match hash(hop) {
+                Ok(hash) => hashes.push(hash),
+                Err(detail) => note(detail),
+            }
+            match certificate(hop, around.certificates) {
+                Ok(known) => certificates.push(known),
+                Err(detail) => note(detail),
+            }
         }
-        let hashes = hops.iter().map(hash).collect::<Result<Vec<_>, _>>()?;
-        let form = &CertificateForm { percent: H::CERT_ESCAPES, ..CERT };
-        let certificates = hops.iter().filter_map(|hop| hop.cert()).map(|cert| {
-            let decode = |text: &[u8]| decode::certificate(form, text);
-            around.certificates.read(cert.as_bytes(), decode).map_err(Refusal::malformed)
-        });
-        let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
+        if let Some(detail) = fault {
+            return Err(Refusal::malformed(detail));
+        }
         let is_own = |(hash, known): (&[u8; 32], &Known)| bool::from(hash.ct_eq(known.sha256()));
         if !hashes.iter().zip(&certificates).all(is_own) {
             return Err(Refusal::OTHER_HASH);
@@ -245,9 +252,15 @@ impl Envoy {
     }
 }
 
-fn hash<'h>(hop: &impl Fields<'h>) -> Result<[u8; 32], Refusal> {
-    let hash = hop.hash().and_then(|hash| hex_sha256(hash.as_bytes()));
-    hash.ok_or(Refusal::malformed(Detail::BadHash))
+fn hash<'h>(hop: &impl Fields<'h>) -> Result<[u8; 32], Detail> {
+    let hash = hop.hash().ok_or(Detail::MissingField)?;
+    hex_sha256(hash.as_bytes()).ok_or(Detail::BadHash)
+}
+
+fn certificate<'h, H: Fields<'h>>(hop: &H, certificates: &Certificates) -> Result<Known, Detail> {
+    let cert = hop.cert().filter(|cert| !cert.is_empty()).ok_or(Detail::MissingField)?;
+    let form = CertificateForm { percent: H::CERT_ESCAPES, ..CERT };
+    certificates.read(cert.as_bytes(), |text| decode::certificate(&form, text))
 }
 
 /// `Cert`, but for its escapes.

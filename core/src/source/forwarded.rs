@@ -59,8 +59,7 @@ pub(crate) fn read<'v>(
 ) -> Result<Option<Presented<'v>>, Refusal> {
     match &form.carried {
         Carried::Certificate(carried) => {
-            let known = certificate(carried, values, certificates)?;
-            let Some(known) = known else {
+            let Some(Found { known, sha256 }) = certificate(carried, values, certificates)? else {
                 let beside = [carried.chain, carried.sha256.map(|(slot, _)| slot)];
                 if beside.into_iter().flatten().any(|slot| value(values, slot).is_some()) {
                     return Err(Refusal::malformed(Detail::ContradictoryHeaders));
@@ -68,7 +67,9 @@ pub(crate) fn read<'v>(
                 return signal::without_certificate(&form.vouching, values).map(|()| None);
             };
             let verified = signal::with_certificate(&form.vouching, values)?;
-            check_hash(carried, values, &known)?;
+            if sha256.is_some_and(|sha256| !bool::from(sha256.ct_eq(known.sha256()))) {
+                return Err(Refusal::OTHER_HASH);
+            }
             Ok(Some(Presented::Certificate(known, verified)))
         }
         Carried::Fields(carried) => match fields(carried, needs, values)? {
@@ -85,40 +86,50 @@ fn value<'v>(values: &'v [Value<'_>], slot: Slot) -> Option<&'v [u8]> {
     values.get(usize::from(slot.0)).and_then(Value::bytes)
 }
 
+/// A certificate, and the fingerprint beside it.
+struct Found {
+    known: Known,
+    sha256: Option<[u8; 32]>,
+}
+
 fn certificate(
     form: &CertificateForm,
     values: &[Value<'_>],
     certificates: &Certificates,
-) -> Result<Option<Known>, Refusal> {
-    let present = value(values, form.header).filter(|value| !form.absent.contains(value));
-    if let (Some((slot, encoding)), Some(_)) = (form.sha256, present) {
-        hash(values, slot, encoding)?;
-    }
-    if let Some(chain) = form.chain.and_then(|slot| value(values, slot)) {
-        structured::byte_sequences(chain).ok_or(Refusal::malformed(Detail::BadEncoding))?;
-    }
-    let Some(text) = present else { return Ok(None) };
-    let known = certificates.read(text, |text| decode::certificate(form, text));
-    known.map(Some).map_err(Refusal::malformed)
-}
-
-/// # Errors
-/// `hash_mismatch` when a header names another certificate's fingerprint.
-fn check_hash(form: &CertificateForm, values: &[Value<'_>], known: &Known) -> Result<(), Refusal> {
-    let Some((slot, encoding)) = form.sha256 else { return Ok(()) };
-    match hash(values, slot, encoding)? {
-        Some(hash) if !bool::from(hash.ct_eq(known.sha256())) => Err(Refusal::OTHER_HASH),
-        _ => Ok(()),
+) -> Result<Option<Found>, Refusal> {
+    let text = value(values, form.header).filter(|value| !form.absent.contains(value));
+    let known = text.map(|text| certificates.read(text, |text| decode::certificate(form, text))).transpose();
+    let hash = match form.sha256.filter(|_| text.is_some()) {
+        Some((slot, encoding)) => hash(values, slot, encoding),
+        None => Ok(None),
+    };
+    let chain = match form.chain.and_then(|slot| value(values, slot)) {
+        Some(chain) => check_chain(chain),
+        None => Ok(()),
+    };
+    match (known, hash, chain) {
+        (Ok(known), Ok(sha256), Ok(())) => Ok(known.map(|known| Found { known, sha256 })),
+        (known, hash, chain) => {
+            // In the published order of details, whichever header they are of.
+            let faults = [known.err(), hash.err(), chain.err()];
+            Err(Refusal::malformed(faults.into_iter().flatten().min().unwrap_or(Detail::BadEncoding)))
+        }
     }
 }
 
-fn hash(values: &[Value<'_>], slot: Slot, encoding: HashEncoding) -> Result<Option<[u8; 32]>, Refusal> {
+/// An RFC 9440 list, without a member that is empty.
+fn check_chain(value: &[u8]) -> Result<(), Detail> {
+    let members = structured::byte_sequences(value).ok_or(Detail::BadEncoding)?;
+    if members.iter().any(Vec::is_empty) { Err(Detail::BadEncoding) } else { Ok(()) }
+}
+
+fn hash(values: &[Value<'_>], slot: Slot, encoding: HashEncoding) -> Result<Option<[u8; 32]>, Detail> {
     let Some(text) = value(values, slot) else { return Ok(None) };
     let hash = match encoding {
         HashEncoding::Hex => super::hex_sha256(text),
         HashEncoding::Base64 => STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()),
     };
-    hash.map(Some).ok_or(Refusal::malformed(Detail::BadHash))
+    hash.map(Some).ok_or(Detail::BadHash)
 }
 
 /// `None` when none of them is there.
@@ -161,20 +172,27 @@ fn fields<'v>(
     {
         return Err(Refusal::malformed(Detail::MissingField));
     }
-    let sha256 = forms.sha256.map(|(slot, encoding)| hash(values, slot, encoding)).transpose()?.flatten();
+    let sha256 = forms.sha256.map(|(slot, encoding)| hash(values, slot, encoding)).transpose();
+    let sha256 = sha256.map_err(Refusal::malformed)?.flatten();
     if dns.as_ref().is_ok_and(|names| names.iter().any(|name| !is_dns_name(name))) {
         return Err(Refusal::malformed(Detail::BadDnsName));
     }
     let name = |form: Option<(Slot, Dialect)>| {
         form.and_then(|(slot, dialect)| value(values, slot).map(|text| name(dialect, text))).transpose()
     };
-    let subject = name(forms.subject).map_err(Refusal::malformed)?;
-    let issuer = name(forms.issuer).map_err(Refusal::malformed)?;
-    let mut uri = uri.map_err(Refusal::malformed)?;
-    if let Some(spiffe) = spiffe {
-        uri.insert(0, Cow::Borrowed(printable(spiffe).map_err(Refusal::malformed)?));
+    let spiffe = spiffe.map(printable).transpose();
+    match (name(forms.subject), name(forms.issuer), spiffe, uri, dns) {
+        (Ok(subject), Ok(issuer), Ok(spiffe), Ok(mut uri), Ok(dns)) => {
+            if let Some(spiffe) = spiffe {
+                uri.insert(0, Cow::Borrowed(spiffe));
+            }
+            Ok(Some(Fields { sha256, subject, issuer, uri, dns }))
+        }
+        (subject, issuer, spiffe, uri, dns) => {
+            let faults = [subject.err(), issuer.err(), spiffe.err(), uri.err(), dns.err()];
+            Err(Refusal::malformed(faults.into_iter().flatten().min().unwrap_or(Detail::BadEncoding)))
+        }
     }
-    Ok(Some(Fields { sha256, subject, issuer, uri, dns: dns.map_err(Refusal::malformed)? }))
 }
 
 /// The names in a value, which is not empty.
@@ -184,7 +202,8 @@ fn names(list: List, text: &[u8]) -> Result<Vec<Cow<'_, str>>, Detail> {
         List::Base64 => text
             .split(|byte| *byte == b',')
             .map(|member| {
-                let name = STANDARD.decode(member).map_err(|_| Detail::BadEncoding)?;
+                let name = STANDARD.decode(member).ok().filter(|name| !name.is_empty());
+                let name = name.ok_or(Detail::BadEncoding)?;
                 let name = String::from_utf8(name).map_err(|_| Detail::BadEncoding)?;
                 printable(name.as_bytes())?;
                 Ok(Cow::Owned(name))

@@ -174,8 +174,13 @@ pub(super) fn name(parts: &mut Elements<'_>) -> Result<(), X509Error> {
         while !attributes.is_empty() {
             let mut attribute = attributes.expect(SEQUENCE)?.inside();
             attribute.expect(OID)?;
-            attribute.any()?;
+            let value = attribute.any()?;
             attribute.end()?;
+            // OpenSSL, BoringSSL and Go read no certificate with another type here, and a text in one
+            // that is not read would pass by the rules about it.
+            if !primitive::is_text_type(value.tag) && !matches!(value.tag, BIT_STRING | SEQUENCE) {
+                return Err(value.fails(UnexpectedTag));
+            }
         }
     }
     Ok(())

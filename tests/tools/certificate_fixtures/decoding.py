@@ -23,10 +23,11 @@ def strict_base64(text):
     return data
 
 
-def percent(text, dialect):
+def percent(text, dialect, more=""):
+    """`more`: what stands for itself besides."""
     if dialect == "none" or dialect == "if-escaped" and "%" not in text:
         return text
-    literal = {"component": "", "literal": "+/=", "form": "+", "if-escaped": "+"}[dialect]
+    literal = more + {"component": "", "literal": "+/=", "form": "+", "if-escaped": "+"}[dialect]
     if not re.fullmatch(f"(?:[{literal}{UNRESERVED}]|%[0-9A-Fa-f]{{2}})*", text):
         raise Broken
     if dialect in ("form", "if-escaped"):
@@ -105,7 +106,9 @@ def decode(value, held):
         text = value.decode("ascii")
     except UnicodeDecodeError:
         raise Broken from None
-    text = percent(unquoted(text, held), held.get("percent", "none"))
+    # Of a list, the commas may be escaped or not.
+    comma = "," if held.get("take") == "first" else ""
+    text = percent(unquoted(text, held), held.get("percent", "none"), comma)
     if held.get("take") == "first":
         text, *others = text.split(",")
         for other in others:

@@ -154,6 +154,7 @@ def traefik():
     # As versions 2.8 to 2.9.3 wrote it.
     cases.add("escaped", send(urllib.parse.quote_plus(encoded)), "web")
     cases.add("escaped-chain", send(urllib.parse.quote_plus(f"{encoded},{root}")), "web")
+    cases.add("escaped-members", send(f"{urllib.parse.quote_plus(encoded)},{urllib.parse.quote_plus(root)}"), "web")
     assert "+" in encoded and "%" in urllib.parse.quote_plus(encoded)
     for name, bad in [
         ("chain-with-a-comma-at-the-end", f"{encoded},"),
@@ -166,7 +167,7 @@ def traefik():
         # Once there is an escape, plus is a space and no other byte stands for itself.
         ("escaped-with-a-plus", urllib.parse.quote_plus(encoded).replace("%2B", "+")),
         ("escaped-with-an-equals-sign", urllib.parse.quote_plus(encoded).replace("%3D", "=")),
-        ("escaped-with-a-comma", f"{urllib.parse.quote_plus(encoded)},{urllib.parse.quote_plus(root)}"),
+        ("escaped-leaf-beside-a-plain-one", f"{urllib.parse.quote_plus(encoded)},{root}="),
         ("escaped-badly", urllib.parse.quote_plus(encoded) + "%2"),
         ("escaped-twice", urllib.parse.quote_plus(urllib.parse.quote_plus(encoded))),
         ("escaped-line-break", encoded + "%0A"),
