@@ -56,7 +56,7 @@ node-test: node ## The npm package with real frameworks
 	cd node-binding && npm test --silent
 
 bench: tools ## Benchmarks of core and of the npm package
-	$(CARGO) bench --quiet --locked -p peergate-core
+	$(CARGO) bench --quiet --locked -p peergate-core --features x509
 	@$(MAKE) --no-print-directory bench-node
 
 bench-node: node ## Benchmark of the npm package
