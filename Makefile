@@ -46,7 +46,7 @@ unit: filter ## Unit, property and command-line tests, and the filter in a hosti
 	$(CARGO) test --quiet --locked -p peergate-conformance --lib --test host
 
 conformance: filter node cli ## Every fixture on core, filter, Node and Envoy; mutual TLS in Envoy; the examples
-	$(CARGO) test --quiet --locked -p peergate-conformance --test mtls --test examples
+	$(CARGO) test --quiet --locked -p peergate-conformance --test mtls --test examples --test certificates
 	$(CARGO) test --quiet --locked -p peergate-conformance --test conformance
 
 proxies: node ## nginx, HAProxy, httpd, Caddy and Envoy in front of the npm package, each attacked

@@ -16,6 +16,7 @@ use super::made::{AUTHORITY, LEAF};
 /// has beside ours (sorted sets, arcs of 32 bits, serial numbers of at most 20 bytes).
 pub(crate) fn agrees(der: &[u8], read: &Certificate) -> bool {
     whole_parser_agrees(der, read);
+    webpki_agrees(der, read);
     let Ok(other) = x509_cert::Certificate::from_der(der) else { return false };
     let signed = other.tbs_certificate();
     // Zero has a byte there and none here.
@@ -118,6 +119,22 @@ fn attributes(name: NameText<'_>) -> Vec<(String, Option<String>, bool)> {
     name.attributes().map(attribute).collect()
 }
 
+/// A third reader, as far as it lists names: DNS names only where a host can have them. `false`: it
+/// refuses the certificate (versions before 3, critical extensions that it does not know).
+fn webpki_agrees(der: &[u8], read: &Certificate) -> bool {
+    let der = rustls_pki_types::CertificateDer::from(der);
+    let Ok(other) = webpki::EndEntityCert::try_from(&der) else { return false };
+    let serial = other.serial();
+    let start = serial.iter().position(|byte| *byte != 0).unwrap_or(serial.len());
+    assert_eq!(&serial[start..], &*read.serial);
+    let names = |wanted: fn(&AltName) -> Option<&str>| read.alt_names.iter().filter_map(wanted);
+    let uris = names(|name| if let AltName::Uri(uri) = name { Some(uri) } else { None });
+    assert!(other.valid_uri_names().eq(uris));
+    let mut dns = names(|name| if let AltName::Dns(dns) = name { Some(dns) } else { None });
+    assert!(other.valid_dns_names().all(|name| dns.any(|own| own == name)));
+    true
+}
+
 #[test]
 fn all_certificates_that_are_read() {
     let made = [("leaf".to_owned(), LEAF.clone()), ("authority".to_owned(), AUTHORITY.clone())];
@@ -125,6 +142,7 @@ fn all_certificates_that_are_read() {
     for (name, der) in captures::readable().chain(made) {
         let read = Certificate::from_der(&der).unwrap();
         assert!(agrees(&der, &read), "{name}");
+        assert!(webpki_agrees(&der, &read), "{name}");
         compared += 1;
     }
     assert!(compared > 30);
