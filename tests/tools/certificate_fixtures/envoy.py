@@ -109,6 +109,8 @@ def read_text():
     # The certificate
     add("cert-missing", f"Hash={digest('web')};URI={FRONT}", "missing_field")
     add("cert-missing-where-anyone-may", f"Hash={digest('web')};URI={FRONT}", "missing_field", path="/healthz")
+    add("cert-empty", element("web", cert='""'), "missing_field")
+    add("cert-bare-and-empty", element("web", cert=""), "missing_field")
     add("cert-bare", element("web", cert=percent(pem("web"))), "web")
     add("cert-missing-comes-before-a-bad-hash", f"Hash=x;URI={FRONT}", "missing_field")
     add("bad-hash-comes-before-the-encoding", element("web", cert="x", Hash="x"), "bad_hash")
@@ -224,6 +226,7 @@ def read_json():
     add("cert-bare-base64", one("web", cert=base64.b64encode(certificate("web")).decode()), "unexpected_format")
     add("chain", one("web", chain=[pem("web"), pem("root")]), "web")
     add("chain-alone", as_json({"hash": digest("web"), "chain": [pem("web")]}), "missing_field")
+    add("cert-empty", one("web", cert=""), "missing_field")
     add("cert-as-a-list", one("web", cert=[pem("web")]), "bad_json")
     add("cert-twice", as_json(json_element("web"))[:-2] + ',"cert":"x"}]', "duplicate_key")
     add("format-text", element("web"), "unexpected_format")

@@ -173,7 +173,7 @@ def envoy_certificates(elements, source):
         raise malformed("too_many_pairs")
     if text and source.get("keyOrder") != "any" and not all(map(in_order, elements)):
         raise malformed("key_order")
-    if not all(values(element, "hash") and values(element, "cert") for element in elements):
+    if not all(values(element, "hash") and any(values(element, "cert")) for element in elements):
         raise malformed("missing_field")
     if any(not re.fullmatch("[0-9A-Fa-f]{64}", values(element, "hash")[0]) for element in elements):
         raise malformed("bad_hash")
