@@ -6,6 +6,7 @@
 
 mod http1;
 mod http2;
+mod inline;
 mod plaintext;
 mod server;
 mod upstream;
@@ -41,6 +42,8 @@ const CONNECTION: &str = "the case has a TLS connection (real mutual TLS has its
 const OWN_400_TOO: &str = "Envoy answers 400 itself, before any filter, and core says 400, too";
 const OWN_400: &str = "Envoy answers 400 itself, before any filter, where core refuses for another reason";
 const OWN_404: &str = "Envoy answers 404 itself, before any filter: it routes no such target";
+const JOINED: &str = "Envoy joins the lines of x-forwarded-client-cert before any filter, and core decides otherwise \
+     about the joined line (what it decides was compared)";
 const OWN_RESET: &str = "Envoy resets the stream: HTTP cannot carry these bytes, and core refuses them";
 
 /// Fields that Envoy adds to what it forwards, or that are not the filter's to forward
@@ -173,6 +176,8 @@ impl Implementation for Envoy {
         if case.now.is_some_and(|then| fixture::run(&case.documents, &case.request, then) != core) {
             return Ok(Answer::NotExpressible(CLOCK));
         }
+        let joined = inline::joined(&case.request).map(|request| Case { request, ..case.clone() });
+        let joined = joined.filter(|seen| fixture::run(&seen.documents, &seen.request, now) != core);
         if let Some(refused) = self.deploy(&case.documents)? {
             return Ok(Answer::Outcome(refused));
         }
@@ -181,7 +186,13 @@ impl Implementation for Envoy {
         }
         match self.ask(&case.request)? {
             (Reply::Answer(answer), Some(record)) => {
-                self.outcome(case, now, &answer, record).map(Answer::Outcome)
+                let Some(seen) = joined else {
+                    return self.outcome(case, now, &answer, record).map(Answer::Outcome);
+                };
+                let here = self.outcome(&seen, now, &answer, record)?.to_value();
+                let core = fixture::run(&seen.documents, &seen.request, now).to_value();
+                ensure!(here == core, "about the joined line core says {core}, Envoy {here}");
+                Ok(Answer::NotExpressible(JOINED))
             }
             (Reply::Answer(answer), None) => own_answer(&core, Some(answer.status)),
             (Reply::Reset, None) => own_answer(&core, None),
