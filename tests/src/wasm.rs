@@ -263,13 +263,20 @@ fn upstream(exchange: &Exchange, observed: &Observed) -> Value {
     json!({ "set": set, "removed": removed })
 }
 
-/// The deployment with `"log": "all"`, so that every decision leaves a record. A document that is no
-/// object goes unchanged, to be refused.
+/// The deployment with `"log": "all"`, so that every decision leaves a record; and where the source is
+/// the connection, with the promise that no other host needs. A document that is no object goes
+/// unchanged, to be refused.
 pub(crate) fn logging_all(documents: &Texts) -> Result<String> {
     let text = documents.as_deployment();
     match serde_json::from_str(&text) {
         Ok(Value::Object(mut deployment)) => {
             deployment.insert("log".into(), "all".into());
+            if let Some(Value::Object(source)) = deployment.get_mut("source")
+                && source.get("preset").and_then(Value::as_str) == Some("connection")
+                && source.get("requireVerified") != Some(&Value::Bool(false))
+            {
+                source.entry("verifiedBy").or_insert_with(|| "listener".into());
+            }
             Ok(serde_json::to_string(&deployment)?)
         }
         _ => Ok(text),
