@@ -199,6 +199,19 @@ impl Texts {
     }
 }
 
+impl Vouching {
+    /// Whether there is anything that could say that a certificate was verified: that there is one
+    /// says nothing of the kind.
+    #[must_use]
+    pub fn can_verify(&self) -> bool {
+        match self {
+            Self::Promise => true,
+            Self::Never => false,
+            Self::Signals(signals) => signals.iter().any(|signal| signal.says == Says::Verified),
+        }
+    }
+}
+
 impl Form {
     /// The header whose lines are joined: all others stand once.
     #[must_use]

@@ -180,7 +180,7 @@ fn fields<'v>(
     let name = |form: Option<(Slot, Dialect)>| {
         form.and_then(|(slot, dialect)| value(values, slot).map(|text| name(dialect, text))).transpose()
     };
-    let spiffe = spiffe.map(printable).transpose();
+    let spiffe = spiffe.map(spiffe_id).transpose();
     match (name(forms.subject), name(forms.issuer), spiffe, uri, dns) {
         (Ok(subject), Ok(issuer), Ok(spiffe), Ok(mut uri), Ok(dns)) => {
             if let Some(spiffe) = spiffe {
@@ -216,6 +216,15 @@ fn names(list: List, text: &[u8]) -> Result<Vec<Cow<'_, str>>, Detail> {
 fn printable(text: &[u8]) -> Result<&str, Detail> {
     let name = core::str::from_utf8(text).map_err(|_| Detail::BadEncoding)?;
     if name.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) { Ok(name) } else { Err(Detail::BadEncoding) }
+}
+
+/// What claims to be a SPIFFE ID, in any case of the scheme: whether it is one is for step 3 to say.
+/// Another value, such as a proxy's word for nothing, is nobody.
+fn spiffe_id(text: &[u8]) -> Result<&str, Detail> {
+    let name = printable(text)?;
+    let scheme = name.split_once(':').map(|(scheme, _)| scheme);
+    let is_claimed = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe"));
+    if is_claimed { Ok(name) } else { Err(Detail::BadEncoding) }
 }
 
 /// A name as RFC 4514 text that has been checked.

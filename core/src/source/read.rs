@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::custom;
 use super::document::{EnvoyOptions, Preset, SourceDocument, Validity, XfccFormat};
-use super::form::{Carried, Vouching};
+use super::form::Carried;
 use super::preset::Carrier;
 use crate::json::Kind;
 use crate::limits::HEADER_BYTES;
@@ -133,7 +133,7 @@ pub(super) fn source<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option
         _ => {}
     }
     let vouched_at = fields.get("verified").unwrap_or(preset_at);
-    let is_never = source.form.as_ref().is_some_and(|form| form.vouching == Vouching::Never);
+    let is_never = source.form.as_ref().is_some_and(|form| !form.vouching.can_verify());
     if is_never && source.require_verified {
         reader.refuse(&vouched_at, LoadCode::NeverVerified);
     }
