@@ -131,7 +131,11 @@ impl Item {
             write_parameter(&key, spaces, value, &mut text);
         }
         text.resize(text.len() + usize::from(self.spaces.1 % 4), b' ');
-        let chain = self.chain.iter().filter(|bytes| !bytes.is_empty()).map(|bytes| format!(":{}:", STANDARD.encode(bytes)));
+        let chain = self
+            .chain
+            .iter()
+            .filter(|bytes| !bytes.is_empty())
+            .map(|bytes| format!(":{}:", STANDARD.encode(bytes)));
         let chain = chain.collect::<Vec<_>>().join(",\t ");
         if text.len().max(chain.len()) > 65536 {
             return;
@@ -228,7 +232,8 @@ enum Value {
 impl Custom {
     /// Writes the document, loads it, and asks it.
     pub fn check(self) {
-        let among = |words: &[&str], choice: u8| words.get(usize::from(choice)).map(|word| (*word).to_owned());
+        let among =
+            |words: &[&str], choice: u8| words.get(usize::from(choice)).map(|word| (*word).to_owned());
         let mut number = 0;
         let mut header = || {
             number += 1;
@@ -242,7 +247,11 @@ impl Custom {
         };
         if let Some([percent, quotes, take, encoding, absent, sha256, chain, _]) = self.certificate {
             let mut form = serde_json::json!({"header": header(), "encoding": "pem"});
-            set(&mut form, "percent", among(&["none", "component", "literal", "form", "if-escaped"], percent));
+            set(
+                &mut form,
+                "percent",
+                among(&["none", "component", "literal", "form", "if-escaped"], percent),
+            );
             set(&mut form, "quotes", among(&["none", "optional"], quotes));
             set(&mut form, "take", among(&["only", "first"], take));
             let encodings = ["pem", "pem-folded", "pem-chain", "base64", "byte-sequence"];
@@ -304,7 +313,8 @@ impl Custom {
 
 impl Value {
     fn bytes(&self) -> Option<Vec<u8>> {
-        const WORDS: [&str; 8] = ["", "SUCCESS", "NONE", "0", "true", "(null)", "spiffe://td/a", "CN=mallory"];
+        const WORDS: [&str; 8] =
+            ["", "SUCCESS", "NONE", "0", "true", "(null)", "spiffe://td/a", "CN=mallory"];
         Some(match self {
             Self::Absent => return None,
             Self::Word(word) => WORDS[usize::from(word % 8)].into(),
