@@ -188,6 +188,21 @@ function checked(project) {
   }
 }
 
+test('the module asks nothing of JavaScript but its own glue', () => {
+  const bytes = readFileSync(join(modules, 'peergate/dist/wasm/peergate_bg.wasm'));
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes));
+  const foreign = imports.filter(({ module, kind }) => module !== './peergate_bg.js' || kind !== 'function');
+  assert.deepEqual(foreign, []);
+  // Throwing a text, handing over the memory, and two that every module has: no clock, no random numbers.
+  const called = imports.map(({ name }) => name.replace(/_[0-9a-f]{16}$/, '')).sort();
+  assert.deepEqual(called, [
+    '__wbg___wbindgen_memory',
+    '__wbg___wbindgen_throw',
+    '__wbindgen_generic',
+    '__wbindgen_init_externref_table',
+  ]);
+});
+
 test('publint finds nothing', () => {
   run(bin('publint'), ['run', '--strict', tarball]);
 });
