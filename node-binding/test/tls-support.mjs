@@ -15,23 +15,25 @@ const folder = mkdtempSync(join(tmpdir(), 'peergate-tls-'));
 after(() => rmSync(folder, { recursive: true }));
 
 /** A certificate that signs itself. `names` are its alternative names, as OpenSSL writes them. */
-export function certificate(name, names = 'DNS:localhost', days = '1') {
+export function certificate(name, names = 'DNS:localhost') {
   const key = join(folder, `${name}.key`);
   const cert = join(folder, `${name}.pem`);
   const config = join(folder, `${name}.cnf`);
   // Its own configuration, because that of the system may add to the extensions.
   writeFileSync(config, `[req]\ndistinguished_name=dn\nx509_extensions=v3\nprompt=no\n[dn]\nCN=${name}\n[v3]\nsubjectAltName=${names}\n`);
   execFileSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', days],
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
     ...['-config', config, '-keyout', key, '-out', cert],
   ], { stdio: 'ignore' });
   const pem = readFileSync(cert);
-  const { raw, fingerprint256 } = new X509Certificate(pem);
-  return { key: readFileSync(key), cert: pem, raw, sha256: fingerprint256.replaceAll(':', '').toLowerCase() };
+  const { fingerprint256, serialNumber } = new X509Certificate(pem);
+  const sha256 = fingerprint256.replaceAll(':', '').toLowerCase();
+  return { key: readFileSync(key), cert: pem, sha256, serial: `0x${serialNumber}` };
 }
 
 export const server = certificate('server');
 export const alice = certificate('alice', 'URI:spiffe://td/alice,DNS:alice.example');
+export const bob = certificate('bob', 'URI:spiffe://td/bob,DNS:bob.example');
 export const mallory = certificate('mallory', 'URI:spiffe://td/mallory');
 
 /** Options of a server that trusts Alice's certificate, and takes any other without trusting it. */

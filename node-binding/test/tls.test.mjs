@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import https from 'node:https';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { clientCertAuth, createGate } from '../dist/index.mjs';
 import { xfcc } from './support.mjs';
-import { alice, as, get, listening, mallory } from './tls-support.mjs';
+import { alice, as, bob, get, listening, mallory } from './tls-support.mjs';
 
 const pinned = { version: 1, allow: [{ name: 'alice', from: [{ sha256: alice.sha256 }] }, { name: 'open', from: 'anyone', paths: ['/open'] }] };
 const connection = { preset: 'connection' };
@@ -21,6 +21,48 @@ test('the peer of the connection is the caller', async () => {
     assert.equal((await get(port, {})).status, 401);
     assert.equal((await get(port, {}, { path: '/open' })).status, 200);
   });
+});
+
+test('everything in the certificate can be asked for', async () => {
+  const rules = {
+    spiffe: { spiffe: 'spiffe://td/alice' },
+    dns: { san: 'DNS:ALICE.example' },
+    subject: { subject: 'CN=alice' },
+    issuer: { issuer: { cn: 'alice' }, serial: alice.serial },
+  };
+  for (const [name, principal] of Object.entries(rules)) {
+    const policy = { version: 1, allow: [{ name, from: [principal] }] };
+    const gate = createGate({ policy, source: connection });
+    const seen = [];
+    const auth = (request, response) => {
+      const { rule, reason, identity } = gate.decide(request);
+      seen.push([rule, reason, identity]);
+      response.end();
+    };
+    await listening(auth, async (port) => {
+      await get(port, as(alice));
+      await get(port, as(bob));
+    }, { ca: [alice.cert, bob.cert] });
+    assert.deepEqual(seen, [[name, 'allowed', 'spiffe://td/alice'], [null, 'no_rule', 'spiffe://td/bob']], name);
+  }
+});
+
+test('a certificate that expires while its connection stays open is refused from then on', async () => {
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+  const auth = clientCertAuth({ policy: pinned, source: connection });
+  const now = Date.now();
+  try {
+    await listening(auth, async (port, reads) => {
+      assert.equal((await get(port, as(alice), { agent })).status, 200);
+      // It is valid for a day, and clocks may differ by a minute.
+      mock.timers.enable({ apis: ['Date'], now: now + 2 * 86_400_000 });
+      assert.equal((await get(port, as(alice), { agent })).status, 403);
+      assert.equal(reads.count, 1);
+    });
+  } finally {
+    mock.timers.reset();
+    agent.destroy();
+  }
 });
 
 test('a certificate that was not verified is refused, also where its fingerprint is listed', async () => {
