@@ -83,6 +83,23 @@ def check_names(names):
             raise malformed("bad_dns_name")
 
 
+def read_all(readers):
+    """What they read, and the details of those that fail."""
+    read, broken = [], []
+    for reader in readers:
+        try:
+            read.append(reader())
+        except Broken as one:
+            broken.append(one.detail)
+    return read, broken
+
+
+def refuse_broken(details):
+    for detail in ("bad_encoding", "bad_certificate"):
+        if detail in details:
+            raise malformed(detail)
+
+
 # --- who vouches ---------------------------------------------------------------------------------
 
 
@@ -117,7 +134,8 @@ def with_certificate(source, found):
     for one, said in text:
         if said in one["none"] or one["says"] == "present" and said not in one["accept"]:
             raise malformed("contradictory_headers")
-    return all(said in one["accept"] for one, said in text)
+    # That there is a certificate does not say that anybody verified it.
+    return all(said in one["accept"] for one, said in text) and any(one["says"] == "verified" for one, _ in text)
 
 
 def fingerprint(text, encoding):
@@ -147,16 +165,14 @@ def presented(source, headers):
     if there and another_format(unquoted(value.decode("latin-1"), held), held):
         raise malformed("unexpected_format")
     given = fingerprint(said.decode("latin-1"), held["sha256"]["encoding"]) if there and said else None
-    try:
-        if chain:
-            check_chain(chain.decode("latin-1"))
-        if there:
-            name = known(decode(value, held))
-    except Broken as broken:
-        raise malformed(broken.detail) from None
+    names, broken = read_all([lambda: known(decode(value, held))] if there else [])
+    # In the published order: names, then encodings, then certificates.
+    check_names(names)
+    broken += read_all([lambda: check_chain(chain.decode("latin-1"))] if chain else [])[1]
+    refuse_broken(broken)
     if not there:
         return without_certificate(source, found)
-    check_names([name])
+    name = names[0]
     verified = with_certificate(source, found)
     if given and given != certificates.digest(name):
         raise Refused("hash_mismatch", "other_certificate_hash")
@@ -183,16 +199,10 @@ def envoy_certificates(elements, source):
             check_byte(byte)
     if any(another_format(values(element, "cert")[0], held) for element in elements):
         raise malformed("unexpected_format")
-    names, broken = [], []
-    for element in elements:
-        try:
-            names.append(known(decode(values(element, "cert")[0].encode(), held)))
-        except Broken as one:
-            broken.append(one.detail)
-    for detail in ("bad_encoding", "bad_certificate"):
-        if detail in broken:
-            raise malformed(detail)
+    texts = [values(element, "cert")[0].encode() for element in elements]
+    names, broken = read_all([lambda text=text: known(decode(text, held)) for text in texts])
     check_names(names)
+    refuse_broken(broken)
     for element, name in zip(elements, names):
         if values(element, "hash")[0].lower() != certificates.digest(name):
             raise Refused("hash_mismatch", "other_certificate_hash")
