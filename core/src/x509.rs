@@ -124,6 +124,8 @@ pub struct Certificate {
     pub other_alt_names: usize,
     /// Whether it may sign other certificates: the basic constraint `cA`.
     pub is_ca: bool,
+    /// Whether its key usage lets it sign certificates or revocation lists.
+    pub may_sign_certificates: bool,
     /// The extended key usages as dotted OIDs, in order.
     pub extended_key_usages: Vec<Box<str>>,
     /// All extensions, in order, no two with one OID.

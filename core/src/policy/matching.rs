@@ -56,9 +56,17 @@ impl Facts<'_, '_> {
             for name in self.credential.names.dns() {
                 let name = lower(&name);
                 find(Kind::Dns, name.as_bytes(), &[], yes);
+                // With the dot of the root it is the same host to a resolver: enough to deny.
+                let (name, found) = match name.strip_suffix('.') {
+                    Some(name) => (name, Match::DenyOnly),
+                    None => (&*name, yes),
+                };
+                if found == Match::DenyOnly {
+                    find(Kind::Dns, name.as_bytes(), &[], found);
+                }
                 if table.has(Kind::DnsUnder) {
-                    let parents = dns_parents(&name).filter(|parent| parent.len() <= longest);
-                    parents.for_each(|parent| find(Kind::DnsUnder, parent.as_bytes(), &[], yes));
+                    let parents = dns_parents(name).filter(|parent| parent.len() <= longest);
+                    parents.for_each(|parent| find(Kind::DnsUnder, parent.as_bytes(), &[], found));
                 }
             }
         }

@@ -54,7 +54,8 @@ mod with_x509 {
                 sha256: Some(certificate.sha256),
                 verified,
                 window: Some((certificate.not_before, certificate.not_after)),
-                is_ca: certificate.is_ca,
+                // X509-SVID, section 5.2, asks for both.
+                is_ca: certificate.is_ca || certificate.may_sign_certificates,
                 subject: Some(certificate.subject.as_text()),
                 issuer: Some(certificate.issuer.as_text()),
                 serial: Some(&certificate.serial),

@@ -48,11 +48,12 @@ pub(crate) fn read(peer: &Peer<'_>, certificates: &Certificates) -> Result<Calle
         return sha256(peer).map(Caller::Sha256).ok_or(Refusal::malformed(Detail::BadCertificate));
     }
     let known = match peer.certificate {
-        PeerCertificate::Der(der) => certificates.read(der, |der| Ok(der.to_vec())),
+        // A sequence, and so no PEM: what is kept for one form never answers for the other.
+        PeerCertificate::Der(der @ [0x30, ..]) => certificates.read(der, |der| Ok(der.to_vec())),
         PeerCertificate::Pem(text) => {
             certificates.read(text, |text| pem::decode(text).ok_or(Detail::BadCertificate))
         }
-        PeerCertificate::Sha256Hex(_) => Err(Detail::BadCertificate),
+        PeerCertificate::Der(_) | PeerCertificate::Sha256Hex(_) => Err(Detail::BadCertificate),
     };
     known.map(Caller::Certificate).map_err(Refusal::malformed)
 }

@@ -1,4 +1,4 @@
-//! The extensions that are read: alternative names, basic constraints, extended key usages, text.
+//! The extensions that are read: alternative names, basic constraints, key usages, text.
 
 use alloc::borrow::Cow;
 
@@ -6,11 +6,13 @@ use super::X509Code::{
     BadGeneralName, BadNameByte, BadOid, BadString, EmptyList, NegativeInteger, TooManySans,
 };
 use super::X509Error;
-use super::der::{BOOLEAN, Element, Elements, INTEGER, OID, SEQUENCE, error, walk};
+use super::der::{BIT_STRING, BOOLEAN, Element, Elements, INTEGER, OID, SEQUENCE, error, walk};
 use super::primitive;
 use super::shape::{self, Outline};
 use crate::limits::SANS;
 
+/// 2.5.29.15
+const KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x0F];
 /// 2.5.29.17
 pub(super) const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
 /// 2.5.29.19
@@ -22,6 +24,7 @@ const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x25];
 pub(super) fn check<'a>(oid: &[u8], value: &Element<'a>, outline: &mut Outline<'a>) -> Result<(), X509Error> {
     match oid {
         ALT_NAMES => outline.alt_names = alt_names(value)?,
+        KEY_USAGE => outline.may_sign_certificates = key_usage(value)?,
         BASIC_CONSTRAINTS => outline.is_ca = basic_constraints(value)?,
         EXTENDED_KEY_USAGE => {
             let mut usages = only_sequence(value)?;
@@ -63,6 +66,15 @@ fn sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, X509Error> {
     let sequence = elements.expect(SEQUENCE)?;
     elements.end()?;
     Ok(sequence.inside())
+}
+
+/// Whether `keyCertSign` or `cRLSign`, bits 5 and 6, are among the usages (RFC 5280, section 4.2.1.3).
+fn key_usage(value: &Element<'_>) -> Result<bool, X509Error> {
+    let mut elements = value.inside();
+    walk(elements)?;
+    let usages = elements.expect(BIT_STRING)?;
+    elements.end()?;
+    Ok(matches!(usages.content, [_, first, ..] if first & 0b0000_0110 != 0))
 }
 
 fn basic_constraints(value: &Element<'_>) -> Result<bool, X509Error> {

@@ -35,6 +35,7 @@ pub(super) fn certificate(der: &[u8], outline: &Outline<'_>) -> Option<Certifica
         other_alt_names: listed.saturating_sub(alt_names.len()),
         alt_names,
         is_ca: outline.is_ca,
+        may_sign_certificates: outline.may_sign_certificates,
         extended_key_usages: outline.extended_key_usages.iter().copied().map(oid).collect::<Option<_>>()?,
         extensions: outline.extensions.iter().map(extension).collect::<Option<_>>()?,
     })

@@ -32,6 +32,8 @@ pub(super) struct Outline<'a> {
     pub(super) subject: &'a [u8],
     pub(super) extensions: Vec<RawExtension<'a>>,
     pub(super) is_ca: bool,
+    /// By its key usage.
+    pub(super) may_sign_certificates: bool,
     /// OIDs in DER.
     pub(super) extended_key_usages: Vec<&'a [u8]>,
     /// Alternative names of all kinds.
@@ -176,7 +178,7 @@ pub(super) fn name(parts: &mut Elements<'_>) -> Result<(), X509Error> {
             attribute.expect(OID)?;
             let value = attribute.any()?;
             attribute.end()?;
-            // OpenSSL, BoringSSL and Go read no certificate with another type here, and a text in one
+            // OpenSSL reads no certificate with another type here, and a text in one
             // that is not read would pass by the rules about it.
             if !primitive::is_text_type(value.tag) && !matches!(value.tag, BIT_STRING | SEQUENCE) {
                 return Err(value.fails(UnexpectedTag));
