@@ -164,9 +164,7 @@ fn member(out: &mut String, name: &str, value: Option<&str>) {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8; 32]) -> String {
-    let mut out = String::with_capacity(64);
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    let digit =
+        |nibble: u8| char::from(if nibble < 10 { b'0' | nibble } else { nibble.wrapping_add(b'a' - 10) });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]).collect()
 }

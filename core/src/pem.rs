@@ -58,14 +58,16 @@ fn block(text: &[u8], breaks: Breaks) -> Result<(Vec<u8>, &[u8]), Detail> {
         let inner = text.strip_prefix(BEGIN)?;
         let (body, rest) = inner.split_at_checked(memmem::find(inner, END)?)?;
         let mut text = Vec::with_capacity(body.len());
-        let mut bytes = body.iter().copied().peekable();
-        while let Some(byte) = bytes.next() {
-            match byte {
-                b'\n' => {}
-                // Alone it is a line break to some readers and not to others.
-                b'\r' if bytes.peek() == Some(&b'\n') => {}
-                b' ' | b'\t' if breaks == Breaks::Folded => {}
-                _ => text.push(byte),
+        let mut lines = body.split(|byte| *byte == b'\n').peekable();
+        while let Some(line) = lines.next() {
+            // A CR alone is a line break to some readers and not to others.
+            let is_ended = lines.peek().is_some();
+            let line = line.strip_suffix(b"\r").filter(|_| is_ended).unwrap_or(line);
+            match breaks {
+                Breaks::Lines => text.extend_from_slice(line),
+                Breaks::Folded => line
+                    .split(|byte| matches!(byte, b' ' | b'\t'))
+                    .for_each(|part| text.extend_from_slice(part)),
             }
         }
         let der = STANDARD.decode(text).ok().filter(|der| !der.is_empty())?;

@@ -69,6 +69,16 @@ mod with_x509 {
     const WAYS: usize = 4;
     const SETS: usize = CACHED_CERTIFICATES / WAYS;
 
+    /// Bytes at the end of a text that hold the signature, in any encoding.
+    const SIGNATURE: usize = 192;
+
+    /// Whether two texts are equal, eight bytes at a time: WebAssembly compares slices byte by byte.
+    fn is_same(a: &[u8], b: &[u8]) -> bool {
+        let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+        let word = |word: &[u8; 8]| u64::from_ne_bytes(*word);
+        a.len() == b.len() && a_words.iter().map(word).eq(b_words.iter().map(word)) && a_rest == b_rest
+    }
+
     /// The decoded certificates of one gate.
     #[derive(Debug)]
     pub(crate) struct Certificates {
@@ -114,9 +124,11 @@ mod with_x509 {
             Ok(known)
         }
 
+        /// By the end of the text, where the signature is; which of a set it is, only the whole tells.
         fn set_of(&self, text: &[u8]) -> usize {
             let mut hasher = self.hasher.build_hasher();
-            hasher.write(text);
+            hasher.write_usize(text.len());
+            hasher.write(text.last_chunk::<SIGNATURE>().map_or(text, |end| end));
             // The low bits, for as many sets as a power of two.
             const { assert!(SETS.is_power_of_two()) };
             usize::try_from(hasher.finish() & const { SETS as u64 - 1 }).unwrap_or_default()
@@ -124,7 +136,7 @@ mod with_x509 {
 
         fn find(&self, set: usize, text: &[u8]) -> Option<Known> {
             let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = sets.get(set)?.iter().find(|entry| *entry.text == *text)?;
+            let entry = sets.get(set)?.iter().find(|entry| is_same(&entry.text, text))?;
             Some(entry.known.clone())
         }
 
@@ -194,6 +206,33 @@ mod with_x509 {
                 assert_eq!(known.err(), Some(Detail::BadCertificate));
             }
             assert_eq!(count, 4);
+        }
+
+        #[test]
+        fn texts_that_differ_anywhere_are_two() {
+            for length in [0, 1, 7, 8, 9, 31, 64, 200] {
+                let text = alloc::vec![7; length];
+                assert!(is_same(&text, &text.clone()));
+                assert!(!is_same(&text, &[&text[..], b"x"].concat()));
+                for at in 0..length {
+                    let mut other = text.clone();
+                    other[at] ^= 1;
+                    assert!(!is_same(&text, &other), "{length} {at}");
+                }
+            }
+        }
+
+        #[test]
+        fn texts_with_one_end_are_kept_apart() {
+            let certificates = Certificates::new();
+            let (a, b) = (der("a.example"), der("b.example"));
+            let texts = ["a", "b"].map(|start| [start.as_bytes(), &[b' '; SIGNATURE]].concat());
+            for _ in 0..2 {
+                for (text, der, expected) in [(&texts[0], &a, "a.example"), (&texts[1], &b, "b.example")] {
+                    let known = certificates.read(text, |_| Ok(der.clone())).expect("a certificate");
+                    assert_eq!(name(&known), expected);
+                }
+            }
         }
 
         #[test]

@@ -22,9 +22,12 @@ pub(super) struct Attribute<'a> {
     pub(super) same_rdn: bool,
 }
 
+/// Room for a name as most are.
+const TYPICAL_BYTES: usize = 96;
+
 /// The name of these attributes, which stand in the order of the certificate.
 pub(super) fn name<'a>(attributes: impl DoubleEndedIterator<Item = Attribute<'a>>) -> Option<Name> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(TYPICAL_BYTES);
     let mut separator = "";
     for attribute in attributes.rev() {
         out.push_str(separator);

@@ -50,13 +50,22 @@ pub(super) fn oid_text(content: &[u8]) -> Option<String> {
         if !out.is_empty() {
             out.push('.');
         }
-        // Writing to a String cannot fail. Most arcs are small, and small numbers are printed fast.
-        let _ = match u32::try_from(arc) {
-            Ok(small) => write!(out, "{small}"),
-            Err(_) => write!(out, "{arc}"),
-        };
+        match u32::try_from(arc) {
+            // Nearly all arcs are small, and a certificate has dozens of them.
+            Ok(small) => push_decimal(&mut out, small),
+            // Writing to a String cannot fail.
+            Err(_) => drop(write!(out, "{arc}")),
+        }
     })?;
     Some(out)
+}
+
+/// At most ten digits, and so as many calls.
+fn push_decimal(out: &mut String, number: u32) {
+    if number >= 10 {
+        push_decimal(out, number / 10);
+    }
+    out.extend(char::from_digit(number % 10, 10));
 }
 
 /// Gives each arc of an OID to `take`. Arcs of up to 128 bits, which those made from a UUID have.
