@@ -7,7 +7,7 @@ FILTER := target/wasm32-wasip1/release/peergate.wasm
 CARGO := cargo
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help tools filter node cli demo test lint core-bare unit conformance proxies node-test bench bench-node bench-envoy fuzz package clean
+.PHONY: help tools filter node cli demo test lint core-bare unit conformance proxies node-test deploy-test bench bench-node bench-envoy fuzz package clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ cli: tools ## Build the peergate command: target/debug/peergate
 demo: filter node cli ## Start Envoy and a Node service, ask as several callers, print what was answered and why
 	node examples/demo/run.mjs $(if $(KEEP),--keep)
 
-test: lint core-bare unit conformance proxies node-test ## Everything that CI runs
+test: lint core-bare unit conformance proxies node-test deploy-test ## Everything that CI runs
 	@$(MAKE) --no-print-directory demo
 
 lint: tools ## Formatting, clippy and documentation
@@ -55,6 +55,9 @@ proxies: node ## nginx, HAProxy, httpd, Caddy and Envoy in front of the npm pack
 node-test: node ## The npm package with real frameworks
 	cd node-binding && npm test --silent
 
+deploy-test: filter cli ## Two Envoys in a row, the Kubernetes manifests, the dashboard, the OCI image
+	sh tests/deploy/run.sh
+
 bench: tools ## Benchmarks of core and of the npm package
 	$(CARGO) bench --quiet --locked -p peergate-core --features x509
 	@$(MAKE) --no-print-directory bench-node
@@ -68,11 +71,12 @@ bench-envoy: filter ## CPU time per request in a real Envoy, side by side with i
 fuzz: ## Fuzz the parsers, 60 seconds each (needs nightly and cargo-fuzz)
 	sh tests/tools/fuzz.sh 60
 
-package: filter node ## dist/peergate.wasm and the npm tarball, with their sizes
+package: filter node ## dist/peergate.wasm, its OCI image layout and the npm tarball, with their sizes
 	mkdir -p dist
 	cp $(FILTER) dist/peergate.wasm
 	cd node-binding && npm pack --silent --pack-destination ../dist
-	@wc -c dist/*
+	node tests/tools/make-oci.mjs dist/peergate.wasm dist/peergate-oci $$(node -p 'require("./node-binding/package.json").version')
+	@find dist -type f -exec wc -c {} +
 
 clean: ## Remove what was built
-	rm -rf target dist node-binding/dist node-binding/node_modules .envoy .proxies
+	rm -rf target dist node-binding/dist node-binding/node_modules tests/deploy/node_modules .envoy .proxies
