@@ -7,7 +7,7 @@ FILTER := target/wasm32-wasip1/release/peergate.wasm
 CARGO := cargo
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help tools filter node cli demo test lint core-bare unit conformance proxies node-test deploy-test bench bench-node bench-envoy fuzz package clean
+.PHONY: help tools filter filter-trap operation soak node cli demo test lint core-bare unit conformance proxies node-test deploy-test bench bench-node bench-envoy fuzz package clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ tools: ## Check for rustup or cargo, Node 20, Python 3 with pip and openssl; add
 filter: tools ## Build the Envoy filter: target/wasm32-wasip1/release/peergate.wasm
 	$(CARGO) build --quiet --locked --release -p peergate-envoy --target wasm32-wasip1
 
+filter-trap: tools ## Build a filter that a header makes trap, for the test that Envoy survives it
+	$(CARGO) build --quiet --locked -p peergate-envoy --target wasm32-wasip1 --features trap-for-tests
+
 node: tools ## Build the npm package: node-binding/dist
 	sh node-binding/build.sh
 
@@ -27,7 +30,7 @@ cli: tools ## Build the peergate command: target/debug/peergate
 demo: filter node cli ## Start Envoy and a Node service, ask as several callers, print what was answered and why
 	node examples/demo/run.mjs $(if $(KEEP),--keep)
 
-test: lint core-bare unit conformance proxies node-test deploy-test ## Everything that CI runs
+test: lint core-bare unit conformance operation proxies node-test deploy-test ## Everything that CI runs
 	@$(MAKE) --no-print-directory demo
 
 lint: tools ## Formatting, clippy and documentation
@@ -48,6 +51,13 @@ unit: filter ## Unit, property and command-line tests, and the filter in a hosti
 conformance: filter node cli ## Every fixture on core, filter, Node and Envoy; mutual TLS in Envoy; the examples
 	$(CARGO) test --quiet --locked -p peergate-conformance --test mtls --test examples --test certificates
 	$(CARGO) test --quiet --locked -p peergate-conformance --test conformance
+
+operation: filter filter-trap ## In Envoy: rules replaced under load, refused documents, a trap, forged headers
+	$(CARGO) test --quiet --locked -p peergate-conformance --test operation -- --nocapture
+
+soak: filter filter-trap ## A million requests, hostile bytes among them, and 50 reloads; every answer is checked
+	PEERGATE_SOAK_REQUESTS=1000000 PEERGATE_SOAK_RELOADS=50 $(CARGO) test --quiet --locked -p peergate-conformance \
+		--test operation -- --nocapture --exact cases::rules_change_under_load_without_a_wrong_or_a_lost_answer
 
 proxies: node ## nginx, HAProxy, httpd, Caddy and Envoy in front of the npm package, each attacked
 	$(CARGO) test --quiet --locked -p peergate-conformance --test proxies

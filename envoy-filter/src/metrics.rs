@@ -2,10 +2,15 @@
 //! again: `NAME.LABEL=.=VALUE;.;LABEL=.=VALUE;.;`. Each combination is a metric of its own, so labels
 //! are codes of a fixed list and the policy's name, never anything that a caller chose.
 
+use std::fmt::Write as _;
+
 use peergate_core::Reason;
 
 /// Host calls that failed while a request was decided; each such request was refused.
 pub(crate) const HOST_ERRORS: &str = "peergate_host_errors_total";
+
+/// Configurations that were refused; the ones before them stayed in force.
+pub(crate) const CONFIG_REFUSED: &str = "peergate_config_refused_total";
 
 /// Decisions by verdict and reason.
 pub(crate) fn requests(allowed: bool, reason: Reason) -> String {
@@ -15,6 +20,17 @@ pub(crate) fn requests(allowed: bool, reason: Reason) -> String {
 /// What enforcement of everything in shadow would have answered.
 pub(crate) fn shadow(allowed: bool, reason: Reason) -> String {
     by_reason("peergate_shadow_total", allowed, reason)
+}
+
+/// Gauge: 1 for the policy in force, 0 for its predecessors.
+pub(crate) fn policy_info(policy: &str, sha256: [u8; 32]) -> String {
+    let mut name = format!("peergate_policy_info.policy=.={policy};.;sha256=.=");
+    for byte in sha256 {
+        // Writing to a String does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name.push_str(";.;");
+    name
 }
 
 /// Gauge: the first 48 bits of the SHA-256 of the policy in force, an integer that every
@@ -55,7 +71,12 @@ mod tests {
         );
         assert_eq!(policy_fingerprint("orders"), "peergate_policy_fingerprint.policy=.=orders;.;");
         assert_eq!(policy_loaded("orders"), "peergate_policy_loaded_timestamp_seconds.policy=.=orders;.;");
-        assert!(!HOST_ERRORS.contains('.'), "no labels");
+        let digest = "0a".repeat(32);
+        assert_eq!(
+            policy_info("orders", [10; 32]),
+            format!("peergate_policy_info.policy=.=orders;.;sha256=.={digest};.;")
+        );
+        assert!(!HOST_ERRORS.contains('.') && !CONFIG_REFUSED.contains('.'), "no labels");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One configuration in force: a gate, its counters and its log.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use peergate_core::gate::LogMode;
@@ -30,7 +30,12 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
-        let Some(plugin) = Plugin::load() else { return false };
+        let Some(plugin) = Plugin::load() else {
+            if let Some(id) = host::define_metric(Metric::Counter, metrics::CONFIG_REFUSED) {
+                host::increment(id);
+            }
+            return false;
+        };
         self.plugin = Some(Rc::new(plugin));
         true
     }
@@ -94,6 +99,7 @@ impl Plugin {
     fn with(gate: Gate) -> Self {
         let now_ns = host::now_ns();
         let (name, sha256) = (gate.policy_name(), gate.policy_sha256());
+        show_in_force(&metrics::policy_info(name, sha256));
         if let Some(id) = host::define_metric(Metric::Gauge, &metrics::policy_fingerprint(name)) {
             host::record(id, metrics::fingerprint(sha256));
         }
@@ -153,6 +159,26 @@ impl Plugin {
             );
         }
     }
+}
+
+thread_local! {
+    /// For each plugin of this VM the gauge of the policy in force.
+    static IN_FORCE: RefCell<Vec<(Vec<u8>, u32)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Sets the gauge of a policy that came into force to 1, and that of its predecessor to 0: a proxy
+/// never forgets a metric.
+fn show_in_force(name: &str) {
+    let Some(id) = host::define_metric(Metric::Gauge, name) else { return };
+    // Plugins that share a VM each have their own policy.
+    let plugin = host::property(b"plugin_name").ok().flatten().unwrap_or_default();
+    IN_FORCE.with_borrow_mut(|all| {
+        match all.iter_mut().find(|(own, _)| *own == plugin) {
+            Some((_, before)) => host::record(std::mem::replace(before, id), 0),
+            None => all.push((plugin, id)),
+        }
+        host::record(id, 1);
+    });
 }
 
 /// Logs a call that failed. `dropped` such lines were left out before this one.

@@ -21,7 +21,7 @@ pub(super) fn carries(request: &WireRequest<'_>) -> bool {
 ///
 /// # Errors
 /// When the connection fails or the answer is not HTTP/1.1.
-pub(super) fn exchange(address: SocketAddr, request: &WireRequest<'_>) -> io::Result<HttpAnswer> {
+pub fn exchange(address: SocketAddr, request: &WireRequest<'_>) -> io::Result<HttpAnswer> {
     let mut head = Vec::with_capacity(1024);
     head.extend_from_slice(request.method);
     head.push(b' ');
@@ -60,7 +60,7 @@ fn read_answer(stream: &mut TcpStream, head_only: bool) -> io::Result<HttpAnswer
     }
 }
 
-fn parse_answer(bytes: &[u8], head_only: bool) -> io::Result<Option<HttpAnswer>> {
+pub(super) fn parse_answer(bytes: &[u8], head_only: bool) -> io::Result<Option<HttpAnswer>> {
     let bad = || io::Error::other("not an HTTP/1.1 answer");
     let Some((head, rest)) = split_head(bytes) else { return Ok(None) };
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);

@@ -28,7 +28,7 @@ const PRIORITY: u8 = 32;
 ///
 /// # Errors
 /// When the connection fails without a word, or the answer is not HTTP/2.
-pub(super) fn exchange(address: SocketAddr, request: &WireRequest<'_>) -> io::Result<Reply> {
+pub fn exchange(address: SocketAddr, request: &WireRequest<'_>) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_nodelay(true)?;

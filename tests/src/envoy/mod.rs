@@ -4,9 +4,10 @@
 //! Requests are bytes on a socket. The decision is the filter's log record; the HTTP answer, and
 //! what reached the service behind Envoy, must agree with it.
 
-mod http1;
-mod http2;
+pub mod http1;
+pub mod http2;
 mod inline;
+mod keep_alive;
 mod plaintext;
 mod server;
 mod upstream;
@@ -20,10 +21,12 @@ use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, RequestSpec, Texts
 use peergate_core::Gate;
 use serde_json::{Map, Value, json};
 
-use self::plaintext::{PLUGIN, Plaintext, Taken};
+pub use self::keep_alive::KeepAlive;
+use self::plaintext::PLUGIN;
+pub use self::plaintext::{Behind, Plaintext, SEEN, Taken};
 pub use self::server::{Server, binary, filter, loopback};
-use self::upstream::Upstream;
-use self::wire::{HttpAnswer, Line, Reply, WireRequest};
+pub use self::upstream::Upstream;
+pub use self::wire::{HttpAnswer, Line, Reply, WireRequest};
 use crate::wasm::logging_all;
 use crate::{Answer, Implementation, native, record};
 

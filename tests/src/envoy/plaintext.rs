@@ -16,18 +16,36 @@ const STATS: &str =
     "/stats?filter=^extension_config_discovery.http_filter.peergate.(version_text|update_rejected)$";
 
 /// What Envoy did with a deployment.
-pub(super) enum Taken {
+#[derive(Debug)]
+pub enum Taken {
     /// It is in force.
     Yes,
     /// The filter refused it; these are the lines that Envoy logged meanwhile.
     No(Vec<String>),
 }
 
+/// What answers the requests that are let through.
+#[derive(Clone, Copy, Debug)]
+pub enum Behind {
+    /// A service.
+    Service(SocketAddr),
+    /// Envoy itself, with 200. Each answer then says in headers what an operator sees of the request:
+    /// `x-seen` (the [`SEEN`] header that would go on) or `x-details` (the details of a refusal).
+    Envoy,
+}
+
+/// The `identityHeader` that `x-seen` shows.
+pub const SEEN: &str = "x-client-identity";
+
 /// The listener and its Envoy.
-pub(super) struct Plaintext {
-    pub(super) server: Server,
-    pub(super) address: SocketAddr,
+#[derive(Debug)]
+pub struct Plaintext {
+    /// Its process.
+    pub server: Server,
+    /// Where it listens.
+    pub address: SocketAddr,
     module: PathBuf,
+    behind: Behind,
     /// The last deployment that was written, and the one that is in force.
     version: u64,
     in_force: u64,
@@ -38,25 +56,44 @@ impl Plaintext {
     ///
     /// # Errors
     /// When there is no Envoy, or it does not start.
-    pub(super) fn start(module: &Path, service: SocketAddr) -> Result<Self> {
+    pub fn start(module: &Path, service: SocketAddr) -> Result<Self> {
+        Self::start_with(module, r#"{"policy":{"version":1,"allow":[]}}"#, Behind::Service(service))
+    }
+
+    /// Starts Envoy with a first deployment, which the filter may refuse.
+    ///
+    /// # Errors
+    /// When there is no Envoy, or it does not start.
+    pub fn start_with(module: &Path, deployment: &str, behind: Behind) -> Result<Self> {
         let module = module.canonicalize().with_context(|| module.display().to_string())?;
         let directory = tempfile::tempdir()?;
-        write_extension(directory.path(), &module, 0, r#"{"policy":{"version":1,"allow":[]}}"#)?;
-        let resources = resources(directory.path(), service);
+        write_extension(directory.path(), &module, 0, &behind.plugin(0), deployment)?;
+        let resources = resources(directory.path(), behind);
         let server = Server::start(directory, &resources)?;
         let address = server.listener("plaintext")?;
-        Ok(Self { server, address, module, version: 0, in_force: 0 })
+        Ok(Self { server, address, module, behind, version: 0, in_force: 0 })
+    }
+
+    /// Lines of Envoy's statistics whose names match, with their values.
+    ///
+    /// # Errors
+    /// When Envoy does not answer.
+    pub fn stats(&self, pattern: &str) -> Result<Vec<(String, String)>> {
+        let body = String::from_utf8(self.server.admin(&format!("/stats?filter={pattern}"))?)?;
+        let pair = |line: &str| line.rsplit_once(": ").map(|(a, b)| (a.to_owned(), b.to_owned()));
+        Ok(body.lines().filter_map(pair).collect())
     }
 
     /// Puts a deployment in force and waits until it is, or until the filter has refused it.
     ///
     /// # Errors
     /// When Envoy does neither.
-    pub(super) fn deploy(&mut self, deployment: &str) -> Result<Taken> {
+    pub fn deploy(&mut self, deployment: &str) -> Result<Taken> {
         let (_, rejected_before) = self.extension_stats()?;
         self.server.skip_lines();
         self.version = self.version.wrapping_add(1);
-        write_extension(self.server.directory(), &self.module, self.version, deployment)?;
+        let plugin = self.behind.plugin(self.version);
+        write_extension(self.server.directory(), &self.module, self.version, &plugin, deployment)?;
         let wanted = self.version.to_string();
         let deadline = after(PATIENCE);
         while Instant::now() < deadline {
@@ -73,9 +110,9 @@ impl Plaintext {
         bail!("Envoy neither took nor refused a deployment: {:?}", self.server.lines_until_quiet())
     }
 
-    /// The name under which the deployment in force logs; no two deployments share one.
+    /// The name under which the deployment in force logs; before a service no two share one.
     pub(super) fn plugin(&self) -> String {
-        plugin_name(self.in_force)
+        self.behind.plugin(self.in_force)
     }
 
     /// What was logged up to the line in which Envoy says that it refuses an update.
@@ -105,18 +142,31 @@ impl Plaintext {
 /// The first word of a plugin's name.
 pub(super) const PLUGIN: &str = "deployment-";
 
-fn plugin_name(version: u64) -> String {
-    format!("{PLUGIN}{version}")
+impl Behind {
+    /// The name of the plugin with this deployment. Records are told apart by it; where nobody reads
+    /// records it stays the same, as operators would have it.
+    fn plugin(self, version: u64) -> String {
+        match self {
+            Self::Service(_) => format!("{PLUGIN}{version}"),
+            Self::Envoy => "peergate".to_owned(),
+        }
+    }
 }
 
 /// Envoy notices a file that is renamed into place, not one that is written.
-fn write_extension(directory: &Path, module: &Path, version: u64, deployment: &str) -> Result<()> {
+fn write_extension(
+    directory: &Path,
+    module: &Path,
+    version: u64,
+    plugin: &str,
+    deployment: &str,
+) -> Result<()> {
     let update = json!({
         "version_info": version.to_string(),
         "resources": [{
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": "peergate",
-            "typed_config": filter(module, &plugin_name(version), deployment)
+            "typed_config": filter(module, plugin, deployment)
         }]
     });
     let fresh = directory.join("extension.json.new");
@@ -125,7 +175,29 @@ fn write_extension(directory: &Path, module: &Path, version: u64, deployment: &s
 }
 
 /// Nothing is normalised: the filter is to see what the case says.
-fn resources(directory: &Path, service: SocketAddr) -> Value {
+fn resources(directory: &Path, behind: Behind) -> Value {
+    let service = match behind {
+        Behind::Service(address) => Some(address),
+        Behind::Envoy => None,
+    };
+    let route = match service {
+        Some(_) => json!({ "match": { "prefix": "/" }, "route": { "cluster": "service" } }),
+        None => json!({ "match": { "prefix": "/" }, "direct_response": { "status": 200 } }),
+    };
+    let clusters: Vec<Value> = service.map(cluster).into_iter().collect();
+    let added = |name: &str, value: &str| json!([{ "header": { "key": name, "value": value } }]);
+    let (seen, details) = match service {
+        Some(_) => (json!([]), json!([])),
+        None => (
+            added("x-seen", &format!("%REQ({SEEN})%")),
+            json!([{
+                "filter": { "status_code_filter": { "comparison": {
+                    "op": "GE", "value": { "default_value": 300, "runtime_key": "none" }
+                } } },
+                "headers_to_add": added("x-details", "%RESPONSE_CODE_DETAILS%")
+            }]),
+        ),
+    };
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "conformance",
@@ -142,8 +214,10 @@ fn resources(directory: &Path, service: SocketAddr) -> Value {
         "http2_protocol_options": { "override_stream_error_on_invalid_http_message": true },
         "route_config": { "virtual_hosts": [{
             "name": "all", "domains": ["*"],
-            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "service" } }]
+            "response_headers_to_add": seen,
+            "routes": [route]
         }] },
+        "local_reply_config": { "mappers": details },
         "http_filters": [
             { "name": "peergate", "config_discovery": {
                 "config_source": {
@@ -164,11 +238,15 @@ fn resources(directory: &Path, service: SocketAddr) -> Value {
             "address": loopback(0),
             "filter_chains": [{ "filters": [{ "name": "http", "typed_config": manager }] }]
         }],
-        "clusters": [{
-            "name": "service", "type": "STATIC", "connect_timeout": "5s",
-            "load_assignment": { "cluster_name": "service", "endpoints": [{
-                "lb_endpoints": [{ "endpoint": { "address": loopback(service.port()) } }]
-            }] }
-        }]
+        "clusters": clusters
+    })
+}
+
+fn cluster(service: SocketAddr) -> Value {
+    json!({
+        "name": "service", "type": "STATIC", "connect_timeout": "5s",
+        "load_assignment": { "cluster_name": "service", "endpoints": [{
+            "lb_endpoints": [{ "endpoint": { "address": loopback(service.port()) } }]
+        }] }
     })
 }

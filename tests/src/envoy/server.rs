@@ -93,6 +93,19 @@ impl Server {
         Ok(answer.body)
     }
 
+    /// Memory that Envoy holds.
+    ///
+    /// # Errors
+    /// Where there is no `/proc`, or no such process.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let shell = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"))?;
+        let envoy = children.split_ascii_whitespace().next().context("no process")?;
+        let status = fs::read_to_string(format!("/proc/{envoy}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+    }
+
     /// The next line of the log that comes within `patience`, as `LEVEL TEXT`.
     #[must_use]
     pub fn next_line(&self, patience: Duration) -> Option<String> {

@@ -11,15 +11,19 @@ use super::wire::Line;
 type Lines = Vec<Line>;
 
 /// A server on a port of its own; its threads end with the process.
-pub(super) struct Upstream {
-    pub(super) address: SocketAddr,
+#[derive(Debug)]
+pub struct Upstream {
+    /// Where it listens.
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Lines>>>,
 }
 
 impl Upstream {
+    /// Starts it.
+    ///
     /// # Errors
     /// When no port can be had.
-    pub(super) fn start() -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -35,7 +39,8 @@ impl Upstream {
     }
 
     /// The header lines of every request since the last call; names in lower case.
-    pub(super) fn take(&self) -> Vec<Lines> {
+    #[must_use]
+    pub fn take(&self) -> Vec<Lines> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -10,26 +10,33 @@ use super::{http1, http2};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A header line: name and value.
-pub(super) type Line = (Vec<u8>, Vec<u8>);
+pub type Line = (Vec<u8>, Vec<u8>);
 
 /// What a case asks, as bytes.
-pub(super) struct WireRequest<'a> {
-    pub(super) method: &'a [u8],
-    pub(super) target: &'a [u8],
-    pub(super) headers: &'a [Line],
+pub struct WireRequest<'a> {
+    /// The method.
+    pub method: &'a [u8],
+    /// The request-target.
+    pub target: &'a [u8],
+    /// The header lines, in their order.
+    pub headers: &'a [Line],
 }
 
 /// What came back. Header names are in lower case.
 #[derive(Clone, Debug)]
-pub(super) struct HttpAnswer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<Line>,
-    pub(super) body: Vec<u8>,
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// The header lines.
+    pub headers: Vec<Line>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl HttpAnswer {
     /// The value of the only line with this name.
-    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut found = self.headers.iter().filter(|(own, _)| own == name.as_bytes());
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Some(value),
@@ -40,7 +47,7 @@ impl HttpAnswer {
 
 /// An answer, or none because the protocol itself forbids the request.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub enum Reply {
     /// Envoy or the service behind it answered.
     Answer(HttpAnswer),
     /// Envoy ended the stream with a protocol error, HTTP/2's form of a 400.
