@@ -2,11 +2,12 @@
 // proxy of examples/envoy, which is reloaded on the way as an operator would.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Lab, read } from './envoy.mjs';
+import { Lab, read, root, run } from './envoy.mjs';
 
 const API = 'spiffe://demo.test/ns/pay/sa/api';
 const installed = existsSync(fileURLToPath(new URL('node_modules/yaml', import.meta.url)));
@@ -46,7 +47,7 @@ async function value(name) {
 }
 
 async function until(condition, what) {
-  for (let tries = 0; tries < 250; tries += 1) {
+  for (let tries = 0; tries < 1000; tries += 1) {
     if (await condition()) {
       return;
     }
@@ -112,7 +113,7 @@ async function selectors(query) {
       assert.ok(!node.type.isError, `not PromQL: ${text} at ${node.from}`);
       if (node.name === 'VectorSelector') {
         const matchers = ['UnquotedLabelMatcher', 'EqualMatcher'].flatMap((kind) => children(node.node, kind));
-        const labels = matchers.map((matcher) => /^([a-z_]+)\s*(=~|=|!=|!~)\s*"(.*)"$/.exec(of(matcher)));
+        const labels = matchers.map((matcher) => /^([a-z0-9_]+)\s*(=~|=|!=|!~)\s*"(.*)"$/.exec(of(matcher)));
         assert.ok(labels.every(Boolean), text);
         found.push({ name: of(children(node.node, 'Identifier')[0]), labels: labels.map(([, name, , value]) => [name, value]) });
       }
@@ -152,7 +153,7 @@ test('every metric and label in the dashboard and the alerts exists in what Envo
     for (const selector of found) {
       const lines = published.split('\n').filter((line) => line.startsWith(`${selector.name}{`));
       assert.ok(lines.length > 0, `${title}: Envoy has no ${selector.name}`);
-      const has = new Set(lines.flatMap((line) => [...line.matchAll(/[{,]([a-z_]+)="/g)].map(([, label]) => label)));
+      const has = new Set(lines.flatMap((line) => [...line.matchAll(/[{,]([a-z0-9_]+)="/g)].map(([, label]) => label)));
       has.forEach((label) => labels.add(label));
       for (const [label, value] of selector.labels.filter(([label]) => !SCRAPED.includes(label))) {
         assert.ok(has.has(label), `${title}: ${selector.name} has no label ${label}`);
@@ -182,9 +183,40 @@ test('the metrics are as they were driven', async () => {
     'peergate_requests_total{decision="allow",reason="shadow_mode"}',
     'peergate_shadow_total{decision="deny",reason="no_rule"}',
     'peergate_requests_total{decision="deny",reason="denied_by_rule"}',
-    'peergate_policy_fingerprint{policy="orders-api"}',
+    'peergate_policy_info{policy="orders-api",sha256="',
+    'peergate_config_refused_total{} 1',
   ]) {
     assert.ok(published.includes(`\n${line}`), line);
+  }
+});
+
+test('the alerts fire when they should', (t) => {
+  // Its tests are a file for Prometheus' own tool.
+  const found = spawnSync('sh', [join(root, 'tests/tools/get-proxies.sh'), 'promtool'], { encoding: 'utf8' });
+  if (found.status !== 0) {
+    console.error(`*** SKIPPED: the alerts are not tested: ${found.stderr.trim()}`);
+    t.skip('no promtool');
+    return;
+  }
+  const promtool = found.stdout.trim();
+  run(promtool, ['check', 'rules', join(root, 'examples/observability/alerts.yaml')]);
+  run(promtool, ['test', 'rules', join(root, 'examples/observability/alerts.test.yaml')]);
+});
+
+test('every proxy of the examples has the same labels for the metrics', { skip }, async () => {
+  const { parse, parseAllDocuments } = await import('yaml');
+  const resources = (path) => parseAllDocuments(read(path)).map((document) => document.toJS());
+  const [, metricsFilter] = resources('examples/istio/envoy-filters.yaml');
+  const envoyProxy = resources('examples/envoy-gateway/gateway.yaml').find(({ kind }) => kind === 'EnvoyProxy');
+  const expected = parse(read('examples/envoy/envoy.yaml')).stats_config;
+  assert.ok(expected.stats_tags.length >= 3);
+  for (const [name, config] of [
+    ['edge', parse(read('examples/envoy/two-hops/edge.yaml')).stats_config],
+    ['sidecar', parse(read('examples/envoy/two-hops/sidecar.yaml')).stats_config],
+    ['istio', metricsFilter.spec.configPatches[0].patch.value.stats_config],
+    ['envoy-gateway', parse(envoyProxy.spec.bootstrap.value).stats_config],
+  ]) {
+    assert.deepEqual(config, expected, name);
   }
 });
 

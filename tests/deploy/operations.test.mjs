@@ -48,6 +48,8 @@ function local(command) {
   return command
     .replaceAll('localhost:8443', `localhost:${envoy.port}`)
     .replaceAll('127.0.0.1:9901', envoy.admin)
+    // For machines that have much else to do.
+    .replaceAll('sleep 1', 'sleep 2')
     .replaceAll('curl -s', 'curl -sS --max-time 20');
 }
 
@@ -58,7 +60,8 @@ test('every command prints what the page says', { skip }, async () => {
   const all = examples();
   assert.ok(all.length >= 20, `only ${all.length} commands`);
   for (const { command, printed } of all) {
-    // The log so far, for commands that look into it.
+    // The log so far, for commands that look into it: its last line may still be on its way.
+    await new Promise((soon) => setTimeout(soon, 100));
     writeFileSync(join(lab.folder, 'envoy.log'), `${envoy.log.join('\n')}\n`);
     const path = `${dirname(peergate)}:${process.env.PATH}`;
     const done = await shell(local(command), { cwd: lab.folder, env: { ...process.env, PATH: path } });

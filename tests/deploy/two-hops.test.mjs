@@ -27,7 +27,7 @@ after(() => lab?.close());
 
 /** The reason of the last decision that an Envoy logged. */
 async function lastDecision(envoy) {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 500; tries += 1) {
     const line = envoy.log.findLast((text) => text.includes('peergate {'));
     if (line !== undefined) {
       envoy.log.length = 0;

@@ -27,7 +27,7 @@ fn the_deployment_of_the_envoy_example_is_taken_but_for_the_text_form() {
 
 #[test]
 fn the_examples_never_open_on_failure() {
-    for file in ["envoy.yaml", "peergate.yaml"] {
+    for file in ["envoy.yaml", "peergate.yaml", "two-hops/edge.yaml", "two-hops/sidecar.yaml"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/envoy").join(file);
         let text = std::fs::read_to_string(path).unwrap();
         let settings = text.lines().filter(|line| !line.trim_start().starts_with('#'));

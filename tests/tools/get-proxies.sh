@@ -1,6 +1,6 @@
 #!/bin/sh
-# get-proxies.sh nginx|haproxy|httpd|caddy: prints the command that runs this proxy, then, for httpd,
-# the folder of its modules. What is on PATH is taken; else the distribution's package is unpacked into
+# get-proxies.sh nginx|haproxy|httpd|caddy|promtool: prints the command that runs this proxy (or the reader
+# of alert rules), then, for httpd, the folder of its modules. What is on PATH is taken; else the distribution's package is unpacked into
 # .proxies/ of this checkout. Nothing is installed, so no service starts, and no root is needed.
 # Nothing else is written to stdout; when there is no such proxy, the reason goes to stderr.
 set -eu
@@ -19,6 +19,7 @@ nginx) package=nginx commands=nginx ;;
 haproxy) package=haproxy commands=haproxy ;;
 httpd) package=apache2-bin commands='apache2 httpd' ;;
 caddy) package=caddy commands=caddy ;;
+promtool) package=prometheus commands=promtool ;;
 *) fail "no proxy of this name: $proxy" ;;
 esac
 
