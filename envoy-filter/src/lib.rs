@@ -2,6 +2,7 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | `context` | the callbacks that the proxy makes, and which request or configuration they are about |
 //! | `host` | the only place that calls the proxy: bytes in, bytes out, every status checked |
 //! | `pairs` | header maps as the proxy hands them over |
 //! | `configuration` | what the proxy was given as plugin configuration |
@@ -24,6 +25,8 @@ mod pairs;
 mod record;
 
 #[cfg(target_family = "wasm")]
+mod context;
+#[cfg(target_family = "wasm")]
 mod host;
 #[cfg(target_family = "wasm")]
 mod peer;
@@ -31,13 +34,3 @@ mod peer;
 mod plugin;
 #[cfg(target_family = "wasm")]
 mod stream;
-
-#[cfg(target_family = "wasm")]
-mod start {
-    // A module of its own, because the macro makes a public function.
-    use crate::plugin::Root;
-
-    proxy_wasm::main! {{
-        proxy_wasm::set_root_context(|_| Box::new(Root::default()));
-    }}
-}

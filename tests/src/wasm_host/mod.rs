@@ -22,6 +22,7 @@ pub use vm::{Action, Configured, Exchange, Limits, Observed, Vm};
 pub struct Filter {
     engine: Engine,
     module: Module,
+    bytes: usize,
     linker: Linker<State>,
 }
 
@@ -35,14 +36,28 @@ impl Filter {
         config.consume_fuel(true);
         let engine = Engine::new(&config).map_err(trapped)?;
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        let module = Module::new(&engine, bytes).map_err(trapped)?;
+        let module = Module::new(&engine, &bytes).map_err(trapped)?;
         if module.get_export("proxy_abi_version_0_2_1").is_none() {
             bail!("{} is not made for proxy-wasm ABI 0.2.1", path.display());
         }
         let mut linker = Linker::new(&engine);
         imports::define(&mut linker).map_err(trapped)?;
         linker.define_unknown_imports_as_traps(&module).map_err(trapped)?;
-        Ok(Self { engine, module, linker })
+        Ok(Self { engine, module, bytes: bytes.len(), linker })
+    }
+
+    /// Size of the module's file in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the module exports, in order of the alphabet.
+    #[must_use]
+    pub fn exports(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.module.exports().map(|export| export.name().to_owned()).collect();
+        names.sort();
+        names
     }
 
     /// What the module imports, as `MODULE.NAME`, in order of the alphabet.
