@@ -15,6 +15,7 @@ use crate::decision::{Decision, Identity, Shadow};
 use crate::deployment::{self, Deployment, Responses};
 use crate::limits::{HostLimits, SOURCE_HEADERS};
 use crate::load::{LoadErrors, Warning};
+use crate::order;
 use crate::policy::compile::Policy;
 use crate::policy::decide::{Ruling, verdict};
 use crate::policy::matching::Facts;
@@ -127,7 +128,7 @@ impl Gate {
             source: Source::new(&source, fit::needs(&policy), limits),
             target: policy.target,
             trust_domains: policy.trust_domains.clone().map(|mut domains| {
-                domains.sort_unstable();
+                order::sort_unstable(&mut domains);
                 domains.into()
             }),
             policy: Policy::compile(&policy),

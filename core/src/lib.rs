@@ -21,6 +21,7 @@ pub mod gate;
 pub mod json;
 pub mod limits;
 pub mod load;
+mod order;
 pub mod pem;
 pub mod policy;
 mod print;

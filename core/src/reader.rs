@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::json::{Kind, Member, Node, Text, push_index, push_step};
 use crate::limits::LOAD_ERRORS;
 use crate::load::{LoadCode, LoadError, LoadErrors, Place, Warning, WarningCode};
+use crate::order;
 
 /// A value and the way to it from the root. The way lives on the stack; a pointer is written only
 /// when somebody needs one.
@@ -388,7 +389,7 @@ impl<'a> Reader<'a> {
 /// one offset stay in the order in which they were made.
 fn keep_first<C>(findings: &mut Vec<Finding<C>>, slack: usize) {
     if findings.len() > slack {
-        findings.sort_by_key(|finding| finding.offset);
+        order::sort_by_key(findings, |finding| finding.offset);
         findings.truncate(LOAD_ERRORS);
     }
 }

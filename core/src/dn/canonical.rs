@@ -8,6 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Pair;
+use crate::order;
 
 pub(super) fn write<'a>(pairs: impl Iterator<Item = Pair<'a>>, out: &mut Vec<u8>) {
     let mut pairs = pairs.peekable();
@@ -22,7 +23,7 @@ pub(super) fn write<'a>(pairs: impl Iterator<Item = Pair<'a>>, out: &mut Vec<u8>
         while let Some(pair) = pairs.next_if(|pair| !pair.starts_rdn) {
             set.push(encoded(&pair));
         }
-        set.sort_unstable();
+        order::sort_unstable(&mut set);
         write_length(set.len(), out);
         for pair in set {
             out.extend_from_slice(&pair);

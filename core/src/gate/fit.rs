@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::limits::HostLimits;
 use crate::load::{LoadCode, LoadError, LoadErrors, Place};
+use crate::order;
 use crate::policy::document::{From, PolicyDocument, Uses};
 use crate::policy::principal::Attribute;
 use crate::source::Needs;
@@ -47,7 +48,9 @@ pub(super) fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: 
         }
     }
     // Groups and rules may stand in any order, and errors are told in that of the file.
-    errors.sort_by_key(|error| (error.place.document as u8, error.place.line, error.place.column));
+    order::sort_by_key(&mut errors, |error| {
+        (error.place.document as u8, error.place.line, error.place.column)
+    });
     errors
 }
 

@@ -1,8 +1,11 @@
 //! The canonical form of a value (RFC 8785), straight into a digest.
 
+use alloc::vec::Vec;
+
 use sha2::{Digest, Sha256};
 
 use super::{Kind, Node};
+use crate::order;
 
 /// SHA-256 of the canonical form: keys sorted by UTF-16 code units, no white space, escapes only
 /// where JSON demands them, integers in plain decimal.
@@ -17,7 +20,9 @@ fn write(node: Node<'_>, out: &mut Sha256) {
     match node.kind() {
         Kind::Object => {
             let mut members = node.members();
-            members.sort_by(|a, b| a.key.encode_utf16().cmp(b.key.encode_utf16()));
+            if members.len() > 1 {
+                order::sort_by_key(&mut members, |member| member.key.encode_utf16().collect::<Vec<u16>>());
+            }
             out.update(b"{");
             for (index, member) in members.iter().enumerate() {
                 if index > 0 {

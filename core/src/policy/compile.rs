@@ -11,6 +11,7 @@ use super::paths::PathTable;
 use super::principal::Term;
 use super::principals::Principals;
 use super::reading::Width;
+use crate::order;
 
 /// A policy, compiled. Rules are numbered deny first, each in file order.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ impl Policy {
 }
 
 fn by_method(mut pairs: Vec<(&str, u16)>) -> Vec<(Box<str>, RuleSet)> {
-    pairs.sort_unstable();
+    order::sort_unstable(&mut pairs);
     let mut methods: Vec<(Box<str>, RuleSet)> = Vec::new();
     for (name, rule) in pairs {
         match methods.last_mut() {

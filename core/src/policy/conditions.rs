@@ -37,7 +37,12 @@ pub(super) struct Principals<'c> {
 
 impl<'c> Principals<'c> {
     pub(super) fn new(trust_domains: Option<&'c [Box<str>]>, limit: usize) -> Self {
-        let trust_domains = trust_domains.map(|names| names.iter().map(|name| &**name).collect());
+        let trust_domains = trust_domains.map(|names| {
+            let mut set = BTreeSet::new();
+            // One by one: collecting brings a sort of its own.
+            set.extend(names.iter().map(|name| &**name));
+            set
+        });
         Self { trust_domains, identities: 0, limit }
     }
 

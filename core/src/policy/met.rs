@@ -6,9 +6,10 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
+use core::cmp::Ordering;
 
 use super::matching::Match;
+use crate::order;
 
 /// An entry of the table, by number.
 pub(super) type EntryNumber = u32;
@@ -64,7 +65,7 @@ fn any(met: &[Entry], entries: &[EntryNumber]) -> Match {
 }
 
 /// An entry that is met.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Its number.
     pub(super) number: EntryNumber,
@@ -72,6 +73,19 @@ pub(super) struct Entry {
     pub(super) link: u32,
     /// What it is met for; the best of all names that lead to the entry.
     pub(super) found: Match,
+}
+
+/// By number, and of one number the best first.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.number, other.found, self.link).cmp(&(other.number, self.found, other.link))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Callers rarely meet more entries than this; up to here nothing is allocated.
@@ -123,10 +137,10 @@ impl Met {
     pub(super) fn sorted(&mut self) -> &[Entry] {
         if self.many.is_empty() {
             let noted = self.few.get_mut(..self.count).unwrap_or_default();
-            noted.sort_unstable_by_key(|entry| entry.number);
+            order::sort_unstable(noted);
             return noted;
         }
-        self.many.sort_unstable_by_key(|entry| (entry.number, Reverse(entry.found)));
+        order::sort_unstable(&mut self.many);
         self.many.dedup_by_key(|entry| entry.number);
         &self.many
     }

@@ -17,6 +17,7 @@ use super::bits::RuleSet;
 use super::matching::Match;
 use super::met::{self, EntryNumber, Formula, Met};
 use super::principal::{Atom, Term};
+use crate::order;
 
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +190,7 @@ impl Principals {
                         other => others.push(other),
                     }
                 }
-                entries.sort_unstable();
+                order::sort_unstable(&mut entries);
                 entries.dedup();
                 Formula::Any(entries.into(), others.into())
             }
@@ -268,7 +269,7 @@ impl Principals {
             }
         }
         // Several alternatives may lead to one principal.
-        compounds.sort_unstable();
+        order::sort_unstable(&mut compounds);
         compounds.dedup();
         for number in compounds {
             if let Some(compound) = usize::try_from(number).ok().and_then(|at| self.compounds.get(at)) {

@@ -12,6 +12,7 @@ use super::values;
 use crate::json::Kind;
 use crate::limits::{HostLimits, PATTERN_SEGMENTS, RULES};
 use crate::load::{LoadCode, WarningCode};
+use crate::order;
 use crate::reader::{Cursor, Reader};
 use crate::target::{TargetRules, is_method};
 
@@ -322,7 +323,7 @@ impl<'a> Rules<'_, 'a> {
                 principals.extend(self.principals.read(reader, &at, seen));
             }
         }
-        groups.sort_unstable();
+        order::sort_unstable(&mut groups);
         groups.dedup();
         Some(From::AnyOf { principals, groups })
     }

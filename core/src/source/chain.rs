@@ -66,7 +66,9 @@ pub(crate) fn caller<'h>(hops: &[impl Hop<'h>], trusted: &Trusted) -> Result<usi
     let mut link: Option<Cow<'h, str>> = None;
     for (at, hop) in hops.iter().enumerate().rev() {
         // Each name once: an element may repeat one as often as it has room.
-        let proxies: BTreeSet<Cow<'h, str>> = hop.by().collect();
+        let mut proxies: BTreeSet<Cow<'h, str>> = BTreeSet::new();
+        // One by one: collecting brings a sort of its own.
+        proxies.extend(hop.by());
         let all_trusted = !proxies.is_empty() && proxies.iter().all(|proxy| trusted.contains(proxy));
         let linked = link.as_ref().is_none_or(|link| proxies.contains(link));
         let twice = proxies.iter().any(|proxy| seen.contains(proxy));
