@@ -4,7 +4,13 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 target=${CARGO_TARGET_DIR:-target}/wasm32-wasip1/release
-cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-envoy -p peergate-bench-noop
+bench=${CARGO_TARGET_DIR:-target}/bench-envoy
+mkdir -p "$bench"
+cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-envoy
+cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-bench-noop
+cp "$target/noop.wasm" "$bench/noop.wasm"
+cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-bench-noop --features one-header
+cp "$target/noop.wasm" "$bench/one-header.wasm"
 envoy=$(sh tests/tools/get-envoy.sh)
 
 # wrk makes the load where it can be had; otherwise bench.py does, and says so.
@@ -12,4 +18,4 @@ if ! command -v wrk >/dev/null 2>&1 && [ "$(id -u)" = 0 ] && command -v apt-get 
     { apt-get install -qq -y wrk || { apt-get update -qq && apt-get install -qq -y wrk; }; } >/dev/null 2>&1 || true
 fi
 
-exec python3 -B tests/bench-envoy/bench.py --envoy "$envoy" --peergate "$target/peergate.wasm" --noop "$target/noop.wasm" "$@"
+exec python3 -B tests/bench-envoy/bench.py --envoy "$envoy" --peergate "$target/peergate.wasm" --noop "$bench/noop.wasm" --one-header "$bench/one-header.wasm" "$@"
