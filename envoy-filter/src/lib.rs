@@ -2,7 +2,6 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `context` | the callbacks that the proxy makes, and which request or configuration they are about |
 //! | `host` | the only place that calls the proxy: bytes in, bytes out, every status checked |
 //! | `pairs` | header maps as the proxy hands them over |
 //! | `configuration` | what the proxy was given as plugin configuration |
@@ -25,8 +24,6 @@ mod pairs;
 mod record;
 
 #[cfg(target_family = "wasm")]
-mod context;
-#[cfg(target_family = "wasm")]
 mod host;
 #[cfg(target_family = "wasm")]
 mod peer;
@@ -34,3 +31,13 @@ mod peer;
 mod plugin;
 #[cfg(target_family = "wasm")]
 mod stream;
+
+#[cfg(target_family = "wasm")]
+mod start {
+    // A module of its own, because the macro makes a public function.
+    use crate::plugin::Root;
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|_| Box::new(Root::default()));
+    }}
+}

@@ -1,19 +1,53 @@
 //! One configuration in force: a gate, its counters and its log.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use peergate_core::gate::LogMode;
 use peergate_core::limits::HostLimits;
 use peergate_core::{Decision, Documents, Gate, Reason};
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
 
 use crate::configuration::{advice, error_line, form, warning_line};
 use crate::host::{self, HostError, Level, Metric};
 use crate::limit::Limiter;
 use crate::metrics;
 use crate::record;
+use crate::stream::Stream;
 
 /// Refused places that are logged one by one.
 const LOGGED_ERRORS: usize = 20;
+
+/// The context of one plugin configuration. Envoy makes a new one for each configuration and keeps
+/// the old one in force when the new one is refused.
+#[derive(Default)]
+pub(crate) struct Root {
+    plugin: Option<Rc<Plugin>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let Some(plugin) = Plugin::load() else {
+            if let Some(id) = host::define_metric(Metric::Counter, metrics::CONFIG_REFUSED) {
+                host::increment(id);
+            }
+            return false;
+        };
+        self.plugin = Some(Rc::new(plugin));
+        true
+    }
+
+    fn create_http_context(&self, _context: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(self.plugin.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
 
 /// What every request under one configuration shares.
 pub(crate) struct Plugin {
@@ -28,18 +62,8 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    /// Loads the plugin configuration; logs why and counts it, where that is refused.
-    pub(crate) fn load() -> Option<Self> {
-        let plugin = Self::read();
-        if plugin.is_none()
-            && let Some(id) = host::define_metric(Metric::Counter, metrics::CONFIG_REFUSED)
-        {
-            host::increment(id);
-        }
-        plugin
-    }
-
-    fn read() -> Option<Self> {
+    /// Loads the plugin configuration; logs why, where that is refused.
+    fn load() -> Option<Self> {
         let bytes = match host::configuration() {
             Ok(bytes) => bytes,
             Err(error) => {

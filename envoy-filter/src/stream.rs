@@ -3,8 +3,12 @@
 //! A request ends in exactly one of two ways: it goes on, after everything about it succeeded, or it
 //! is answered here. Whatever fails on the way is a refusal.
 
+use std::rc::Rc;
+
 use peergate_core::respond::HEADERS;
 use peergate_core::{Decision, Header, Peer, PeerCertificate, Request};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
 
 use crate::host::{self, HostError, MALFORMED};
 use crate::pairs;
@@ -14,19 +18,50 @@ use crate::plugin::{Plugin, host_error_line};
 /// The answer when the filter cannot decide.
 const UNAVAILABLE: &str = "{\"title\":\"Service Unavailable\",\"status\":503}";
 
-/// Whether the request under way goes on. Without a configuration it is refused.
-pub(crate) fn decide(plugin: Option<&Plugin>) -> bool {
-    let Some(plugin) = plugin else {
-        unavailable();
-        return false;
-    };
-    match handle(plugin) {
-        Ok(allowed) => allowed,
-        Err(error) => {
-            plugin.record_host_error(error);
+/// One request.
+pub(crate) struct Stream {
+    plugin: Option<Rc<Plugin>>,
+    refused: bool,
+}
+
+impl Stream {
+    /// A request under this configuration. Without one it will be refused.
+    pub(crate) const fn new(plugin: Option<Rc<Plugin>>) -> Self {
+        Self { plugin, refused: false }
+    }
+
+    /// After a local answer nothing of the request may move on, in any host.
+    const fn action(&self) -> Action {
+        if self.refused { Action::Pause } else { Action::Continue }
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
+        // Until the opposite is known.
+        self.refused = true;
+        let Some(plugin) = &self.plugin else {
             unavailable();
-            false
+            return self.action();
+        };
+        match handle(plugin) {
+            Ok(allowed) => self.refused = !allowed,
+            Err(error) => {
+                plugin.record_host_error(error);
+                unavailable();
+            }
         }
+        self.action()
+    }
+
+    fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
+        self.action()
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.action()
     }
 }
 

@@ -52,14 +52,6 @@ impl Filter {
         self.bytes
     }
 
-    /// What the module exports, in order of the alphabet.
-    #[must_use]
-    pub fn exports(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.module.exports().map(|export| export.name().to_owned()).collect();
-        names.sort();
-        names
-    }
-
     /// What the module imports, as `MODULE.NAME`, in order of the alphabet.
     #[must_use]
     pub fn imports(&self) -> Vec<String> {
