@@ -11,7 +11,8 @@ use crate::load::{Document, LoadCode, LoadErrors, Place, Warning};
 use crate::policy::document::PolicyDocument;
 use crate::reader::{Cursor, Reader};
 use crate::source::document::SourceDocument;
-use crate::source::read::{header_name, is_alias};
+use crate::source::read::header_name;
+use crate::upstream::is_alias;
 
 /// `responses`: the status of each kind of refusal, 400 to 499.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +142,7 @@ fn read<'a>(
     let identity_header = fields.get("identityHeader").and_then(|at| {
         let name = header_name(reader, &at)?;
         let mut taken = source.iter().flat_map(|source| &source.headers);
-        if taken.any(|(_, header)| is_alias(header, &name)) {
+        if taken.any(|(_, header)| is_alias(name.as_bytes(), header)) {
             reader.refuse(&at, LoadCode::HeaderConflict);
         }
         Some(name)

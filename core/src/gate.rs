@@ -420,7 +420,7 @@ impl Gate {
     /// of a certificate do.
     #[must_use]
     pub const fn reads_clock(&self) -> bool {
-        self.source.reads_clock()
+        self.source.reads_clock
     }
 
     /// The local answer to a refusal; `None` when the request goes on.

@@ -161,3 +161,8 @@ fn check_path(path: &[u8], at: usize) -> Result<(), SpiffeError> {
 const fn error(code: SpiffeCode, offset: usize) -> SpiffeError {
     SpiffeError { code, offset }
 }
+
+/// Whether a URI claims to be a SPIFFE ID, in any case of the scheme.
+pub(crate) fn has_spiffe_scheme(uri: &str) -> bool {
+    uri.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"spiffe:"))
+}

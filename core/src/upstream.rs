@@ -31,7 +31,8 @@ impl<'r> Upstream<'r> {
 
 /// Whether a name is a header's, in any case, also when `_` and `.` are read as `-` on both sides:
 /// CGI, WSGI and PHP fold them.
-pub(crate) fn is_alias(name: &[u8], header: &str) -> bool {
+#[must_use]
+pub fn is_alias(name: &[u8], header: &str) -> bool {
     let fold = |byte: u8| match byte {
         b'_' | b'.' => b'-',
         byte => byte.to_ascii_lowercase(),

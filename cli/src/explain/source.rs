@@ -4,6 +4,7 @@
 use peergate_core::pem;
 use peergate_core::source::document::{Preset, SourceDocument};
 use peergate_core::source::form::{Carried, Signal, Texts, Vouching};
+use peergate_core::upstream::is_alias;
 use peergate_core::x509::Certificate;
 use peergate_core::{Decision, Detail, Reason};
 
@@ -65,14 +66,10 @@ fn values<'r>(request: &'r RequestSpec, name: &str) -> impl Iterator<Item = &'r 
 }
 
 fn aliases(source: &SourceDocument, request: &RequestSpec) -> Vec<String> {
-    let folded = |name: &[u8]| -> Vec<u8> {
-        let fold = |byte: &u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte.to_ascii_lowercase() };
-        name.iter().map(fold).collect()
-    };
     let mut out = Vec::new();
     for (_, name) in &source.headers {
         for (own, _) in &request.headers {
-            if !own.eq_ignore_ascii_case(name.as_bytes()) && folded(own) == folded(name.as_bytes()) {
+            if is_alias(own, name) && !own.eq_ignore_ascii_case(name.as_bytes()) {
                 let own = printable(&String::from_utf8_lossy(own));
                 out.push(format!("{own} is an alias of {name}: many servers take one for the other."));
             }
@@ -137,9 +134,5 @@ fn signals(source: &SourceDocument, request: &RequestSpec) -> Vec<String> {
 
 fn listed(texts: &Texts) -> String {
     let quoted = |text: &str| if text.is_empty() { "absent".to_owned() } else { format!("{text:?}") };
-    let all: Vec<String> = match texts {
-        Texts::Fixed(texts) => texts.iter().map(|text| quoted(text)).collect(),
-        Texts::Written(texts) => texts.iter().map(|text| quoted(text)).collect(),
-    };
-    all.join(" or ")
+    texts.iter().map(quoted).collect::<Vec<_>>().join(" or ")
 }

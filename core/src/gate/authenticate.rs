@@ -9,7 +9,7 @@ use crate::decision::{Identity, IdentityType};
 use crate::reason::{Detail, Reason};
 use crate::source::Refusal;
 use crate::source::document::Validity;
-use crate::spiffe::SpiffeId;
+use crate::spiffe::{SpiffeId, has_spiffe_scheme};
 
 /// Gives the SPIFFE ID, if the certificate has one. `trust_domains` are sorted.
 ///
@@ -67,11 +67,6 @@ fn spiffe_identity<'c>(
         return Err(Refusal::of(Reason::ForeignTrustDomain));
     }
     Ok(Some(uri))
-}
-
-/// Whether a URI claims to be a SPIFFE ID, in any case of the scheme.
-fn has_spiffe_scheme(uri: &str) -> bool {
-    uri.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"spiffe:"))
 }
 
 /// The caller's name for people: SPIFFE ID, else first DNS name, else the only common name.

@@ -3,12 +3,13 @@
 use alloc::vec::Vec;
 
 use crate::limits::HostLimits;
+use crate::policy::principal::Attribute;
 use crate::request::Peer;
 use crate::source::Needs;
 use crate::source::certificates::Certificates;
 use crate::source::document::{Preset, SourceDocument, Validity};
 use crate::source::envoy::Envoy;
-use crate::source::form::{Carried, Form, Slot};
+use crate::source::form::{Form, Slot};
 use crate::source::lines::Watched;
 
 /// A source, and what is demanded of the certificates that it gives.
@@ -21,6 +22,8 @@ pub(super) struct Source {
     host_verifies: bool,
     listener_verifies: bool,
     pub(super) validity: Validity,
+    /// Whether it gives certificates with a validity that matters.
+    pub(super) reads_clock: bool,
     /// Seconds.
     pub(super) skew: i64,
     /// The headers that are read, in the order of their slots.
@@ -58,6 +61,7 @@ impl Source {
             require_verified: document.require_verified,
             host_verifies: limits.knows_verification,
             listener_verifies: document.verified_by_listener,
+            reads_clock: document.validity != Validity::Ignore && document.carries(Attribute::Validity),
             validity: document.validity,
             skew: i64::from(document.clock_skew_seconds),
             max_bytes: document.max_header_bytes,
@@ -67,15 +71,5 @@ impl Source {
 
     pub(super) const fn is_verified(&self, peer: &Peer<'_>) -> bool {
         if self.host_verifies { peer.verified } else { self.listener_verifies }
-    }
-
-    /// Whether it gives certificates with a validity that matters.
-    pub(super) const fn reads_clock(&self) -> bool {
-        let knows_validity = match &self.reader {
-            Reader::Envoy(envoy) => envoy.reads_certificates(),
-            Reader::Headers(form) => matches!(form.carried, Carried::Certificate(_)),
-            Reader::Connection => cfg!(feature = "x509"),
-        };
-        knows_validity && !matches!(self.validity, Validity::Ignore)
     }
 }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::principal::{Atom, NameRole};
 use crate::dn::{AttributeType, NameText};
 use crate::load::LoadCode;
-use crate::spiffe::{SpiffeId, is_trust_domain};
+use crate::spiffe::{SpiffeId, has_spiffe_scheme, is_trust_domain};
 
 /// Why a text is refused: the code and the hint.
 pub(crate) type Fault = (LoadCode, &'static str);
@@ -49,11 +49,6 @@ fn spiffe_id(text: &str) -> Result<SpiffeId<'_>, Fault> {
         };
         (LoadCode::BadSpiffeId, hint)
     })
-}
-
-/// Whether the scheme of a URI is `spiffe`, in any case.
-fn has_spiffe_scheme(uri: &str) -> bool {
-    uri.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("spiffe"))
 }
 
 /// The trust domain of a SPIFFE condition, of others nothing.

@@ -9,11 +9,12 @@ use super::form::{
     Carried, CertificateForm, Dialect, Encoding, FieldForms, Form, HashEncoding, List, Percent, Says, Signal,
     Slot, Texts, Vouching, Without,
 };
-use super::read::{header_name, is_alias};
+use super::read::header_name;
 use crate::json::Kind;
 use crate::limits::SIGNALS;
 use crate::load::LoadCode;
 use crate::reader::{Cursor, Fields, Reader};
+use crate::upstream::is_alias;
 
 /// The header names of a source, by role, as they are met.
 type Headers = Vec<(Box<str>, Box<str>)>;
@@ -277,7 +278,7 @@ fn required_header<'a>(
 ) -> Option<Slot> {
     let at = reader.required(fields, "header", "add header: the name of the header")?;
     let name = header_name(reader, &at)?;
-    if headers.iter().any(|(_, taken)| is_alias(taken, &name)) {
+    if headers.iter().any(|(_, taken)| is_alias(name.as_bytes(), taken)) {
         reader.refuse(&at, LoadCode::HeaderConflict);
     }
     // A source has about ten headers at most.

@@ -97,11 +97,7 @@ impl Format {
 /// # Errors
 /// `bad_encoding` for a bad escape, and for a byte that the encoding escapes.
 pub(crate) fn percent(dialect: Percent, value: &[u8]) -> Result<Cow<'_, [u8]>, Detail> {
-    let dialect = match dialect {
-        Percent::IfEscaped if memchr::memchr(b'%', value).is_some() => Percent::Form,
-        Percent::IfEscaped => Percent::None,
-        dialect => dialect,
-    };
+    let dialect = settled(dialect, value);
     if dialect == Percent::None {
         return Ok(Cow::Borrowed(value));
     }
@@ -130,6 +126,15 @@ pub(crate) fn percent(dialect: Percent, value: &[u8]) -> Result<Cow<'_, [u8]>, D
             }
             _ => return Err(Detail::BadEncoding),
         };
+    }
+}
+
+/// The encoding of a whole value, which decides whether it has one.
+fn settled(dialect: Percent, value: &[u8]) -> Percent {
+    match dialect {
+        Percent::IfEscaped if memchr::memchr(b'%', value).is_some() => Percent::Form,
+        Percent::IfEscaped => Percent::None,
+        dialect => dialect,
     }
 }
 
@@ -163,11 +168,7 @@ const fn literals(more: &[u8]) -> [bool; 256] {
 /// written, and base64 has no comma that could be meant otherwise.
 fn unescaped_list(dialect: Percent, value: &[u8]) -> Result<Cow<'_, [u8]>, Detail> {
     // Of one list all members are escaped, or none.
-    let dialect = match dialect {
-        Percent::IfEscaped if memchr::memchr(b'%', value).is_some() => Percent::Form,
-        Percent::IfEscaped => Percent::None,
-        dialect => dialect,
-    };
+    let dialect = settled(dialect, value);
     if dialect == Percent::None || memchr::memchr(b',', value).is_none() {
         return percent(dialect, value);
     }

@@ -68,10 +68,6 @@ impl Envoy {
         }
     }
 
-    pub(crate) const fn reads_certificates(&self) -> bool {
-        self.certificate
-    }
-
     /// The caller of a header in the text form; `None` when it has no elements.
     pub(crate) fn read_text<'r, T: Trace>(
         &self,

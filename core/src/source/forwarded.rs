@@ -16,6 +16,7 @@ use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
 use crate::limits::SANS;
 use crate::reason::{Detail, Reason};
+use crate::spiffe::has_spiffe_scheme;
 
 /// What the headers of a form gave.
 #[derive(Debug)]
@@ -222,9 +223,7 @@ fn printable(text: &[u8]) -> Result<&str, Detail> {
 /// Another value, such as a proxy's word for nothing, is nobody.
 fn spiffe_id(text: &[u8]) -> Result<&str, Detail> {
     let name = printable(text)?;
-    let scheme = name.split_once(':').map(|(scheme, _)| scheme);
-    let is_claimed = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe"));
-    if is_claimed { Ok(name) } else { Err(Detail::BadEncoding) }
+    if has_spiffe_scheme(name) { Ok(name) } else { Err(Detail::BadEncoding) }
 }
 
 /// A name as RFC 4514 text that has been checked.

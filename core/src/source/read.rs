@@ -12,6 +12,7 @@ use crate::load::{LoadCode, Place, Warning, WarningCode};
 use crate::policy::principal::Atom;
 use crate::policy::values;
 use crate::reader::{Cursor, Fields, Reader};
+use crate::upstream::is_alias;
 
 const ENVOY_KEYS: [&str; 13] = [
     "$schema",
@@ -151,8 +152,9 @@ fn common<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut Sou
         headers(reader, &at, &mut source.headers);
         // The names that were not given stay, and may be those that were.
         let names = &source.headers;
-        let is_taken =
-            |(at, name): (usize, &str)| names.iter().take(at).any(|(_, other)| is_alias(other, name));
+        let is_taken = |(at, name): (usize, &str)| {
+            names.iter().take(at).any(|(_, other)| is_alias(name.as_bytes(), other))
+        };
         if names.iter().map(|(_, name)| &**name).enumerate().any(is_taken) {
             reader.refuse(&at, LoadCode::HeaderConflict);
         }
@@ -216,7 +218,7 @@ pub(crate) fn header_name<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> O
         reader.refuse(at, LoadCode::BadHeaderName);
         return None;
     }
-    if NOT_FOR_IDENTITIES.iter().any(|name| is_alias(name, &text)) {
+    if NOT_FOR_IDENTITIES.iter().any(|name| is_alias(text.as_bytes(), name)) {
         reader.refuse(at, LoadCode::ForbiddenHeader);
         return None;
     }
@@ -239,15 +241,6 @@ const NOT_FOR_IDENTITIES: [&str; 12] = [
     "upgrade",
     "content-length",
 ];
-
-/// Whether two header names are one once case is set aside and `_` and `.` are read as `-`.
-pub(crate) fn is_alias(a: &str, b: &str) -> bool {
-    let fold = |byte: u8| match byte {
-        b'_' | b'.' => b'-',
-        byte => byte.to_ascii_lowercase(),
-    };
-    a.bytes().map(fold).eq(b.bytes().map(fold))
-}
 
 fn envoy<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut SourceDocument) {
     let options = &mut source.envoy;
