@@ -80,6 +80,9 @@ pub struct Decision<'g, 'r> {
     pub verified: Option<bool>,
     /// SHA-256 of the certificate; `None` without a credential.
     pub sha256: Option<[u8; 32]>,
+    /// The last second of the certificate's validity, since 1970, when a caller was authenticated whose
+    /// source carries it; for operators, not part of the JSON form.
+    pub not_after: Option<i64>,
     /// `None` unless something is in shadow.
     pub shadow: Option<Shadow<'g>>,
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::gate::{Documents, LogMode};
+use crate::gate::{Documents, LogMode, Shows};
 use crate::json::{Kind, Text};
 use crate::limits::{HostLimits, REFUSAL_STATUS};
 use crate::load::{Document, LoadCode, LoadErrors, Place, Warning};
@@ -43,6 +43,8 @@ pub struct Deployment {
     pub responses: Responses,
     /// `log`.
     pub log: LogMode,
+    /// `metrics` and `filterState`.
+    pub shows: Shows,
     /// Doubts, document by document, each in its order.
     pub warnings: Vec<Warning>,
 }
@@ -72,7 +74,15 @@ fn parts(policy: &[u8], source: Option<&[u8]>, limits: HostLimits) -> Result<Dep
     let ((policy, mut warnings), (source, doubts)) = both(policy, source)?;
     warnings.extend(doubts);
     let (responses, log) = (Responses::DEFAULT, LogMode::Denied);
-    Ok(Deployment { source, policy, identity_header: None, responses, log, warnings })
+    Ok(Deployment {
+        source,
+        policy,
+        identity_header: None,
+        responses,
+        log,
+        shows: Shows::default(),
+        warnings,
+    })
 }
 
 /// Both values, or the errors of both.
@@ -87,8 +97,10 @@ fn both<A, B>(a: Result<A, LoadErrors>, b: Result<B, LoadErrors>) -> Result<(A, 
     }
 }
 
-const KEYS: [&str; 6] = ["$schema", "source", "policy", "identityHeader", "responses", "log"];
-const KEYS_HINT: &str = "a deployment's keys are source, policy, identityHeader, responses and log";
+const KEYS: [&str; 8] =
+    ["$schema", "source", "policy", "identityHeader", "responses", "log", "metrics", "filterState"];
+const KEYS_HINT: &str =
+    "a deployment's keys are source, policy, identityHeader, responses, log, metrics and filterState";
 
 /// The policy in a file of its own, if the host gave one: `Some(None)` when it was refused.
 type Beside = Option<Option<PolicyDocument>>;
@@ -153,7 +165,9 @@ fn read<'a>(
         reader.choice(&at, &choices, "write \"denied\", \"all\" or \"none\"")
     });
     let log = log.unwrap_or(LogMode::Denied);
-    Some(Deployment { source: source?, policy: policy?, identity_header, responses, log, warnings })
+    let mut shows = fields.get("metrics").map_or(Shows::default(), |at| metrics(reader, &at));
+    shows.filter_state = fields.get("filterState").and_then(|at| reader.boolean(&at)).unwrap_or(false);
+    Some(Deployment { source: source?, policy: policy?, identity_header, responses, log, shows, warnings })
 }
 
 fn policy<'a>(
@@ -170,6 +184,13 @@ fn policy<'a>(
         None => return PolicyDocument::read(reader, at, limits),
     }
     None
+}
+
+fn metrics<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Shows {
+    let hint = "the keys of metrics are rules and expiry";
+    let Some(fields) = reader.fields(at, &["rules", "expiry"], hint) else { return Shows::default() };
+    let mut switch = |key| fields.get(key).and_then(|at| reader.boolean(&at)).unwrap_or(false);
+    Shows { rules: switch("rules"), expiry: switch("expiry"), filter_state: false }
 }
 
 fn responses<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Responses {

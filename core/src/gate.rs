@@ -87,6 +87,18 @@ pub enum ConnectionForm {
     Digest,
 }
 
+/// What a host shows of its decisions beside the records, as far as it can: `metrics` and `filterState`
+/// of a deployment. All of it is off by default, since each costs a little with every request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shows {
+    /// A counter for each rule.
+    pub rules: bool,
+    /// When the first of the callers' certificates ends.
+    pub expiry: bool,
+    /// The decision for the proxy's access log.
+    pub filter_state: bool,
+}
+
 /// A policy and a source that fit each other. Immutable, but for decoded certificates that are kept.
 #[derive(Debug)]
 pub struct Gate {
@@ -99,6 +111,7 @@ pub struct Gate {
     responses: Responses,
     bodies: Bodies,
     log: LogMode,
+    shows: Shows,
     name: Box<str>,
     sha256: [u8; 32],
     warnings: Vec<Warning>,
@@ -118,7 +131,7 @@ impl Gate {
     /// # Errors
     /// Every fault of the documents, in their order.
     pub fn load(documents: Documents<'_>, limits: HostLimits) -> Result<Self, LoadErrors> {
-        let Deployment { source, policy, identity_header, responses, log, warnings } =
+        let Deployment { source, policy, identity_header, responses, log, shows, warnings } =
             deployment::parse(documents, limits)?;
         let errors = fit::misfits(&source, &policy, limits);
         if !errors.is_empty() {
@@ -136,6 +149,7 @@ impl Gate {
             responses,
             bodies: Bodies::new(responses),
             log,
+            shows,
             name: policy.name,
             sha256: policy.sha256,
             warnings,
@@ -290,6 +304,7 @@ impl Gate {
         Decision {
             verified: Some(credential.verified),
             sha256: credential.sha256,
+            not_after: credential.window.map(|(_, last)| last),
             identity: authenticate::identity(&credential, spiffe),
             ..self.decision(rulings.enforced, rulings.with_shadow)
         }
@@ -329,6 +344,7 @@ impl Gate {
             identity: None,
             verified: None,
             sha256: None,
+            not_after: None,
             shadow,
         }
     }
@@ -383,6 +399,7 @@ impl Gate {
             identity: None,
             verified: None,
             sha256: None,
+            not_after: None,
             shadow: None,
         }
     }
@@ -452,6 +469,12 @@ impl Gate {
         self.policy.rule_names()
     }
 
+    /// What the host shows beside the records.
+    #[must_use]
+    pub const fn shows(&self) -> Shows {
+        self.shows
+    }
+
     /// Which decisions the host logs.
     #[must_use]
     pub const fn log_mode(&self) -> LogMode {
@@ -464,6 +487,7 @@ fn own<'g, 'r>(decision: Decision<'g, '_>) -> Decision<'g, 'r> {
     let identity = decision
         .identity
         .map(|identity| Identity { kind: identity.kind, name: Cow::Owned(identity.name.into_owned()) });
-    let Decision { verdict, reason, detail, rule, verified, sha256, shadow, identity: _ } = decision;
-    Decision { verdict, reason, detail, rule, identity, verified, sha256, shadow }
+    let Decision { verdict, reason, detail, rule, verified, sha256, not_after, shadow, identity: _ } =
+        decision;
+    Decision { verdict, reason, detail, rule, identity, verified, sha256, not_after, shadow }
 }

@@ -77,6 +77,8 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_metric(id: u32, value: *mut u64) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
 }
 
@@ -179,6 +181,20 @@ pub(crate) fn increment(id: u32) {
 pub(crate) fn record(id: u32, value: u64) {
     // SAFETY: numbers only.
     let _ = unsafe { proxy_record_metric(id, value) };
+}
+
+/// The value of a gauge, which other workers set as well; 0 when it cannot be had.
+pub(crate) fn value(id: u32) -> u64 {
+    let mut value = 0;
+    // SAFETY: the proxy writes eight bytes to a live local.
+    let status = unsafe { proxy_get_metric(id, &raw mut value) };
+    if status == OK { value } else { 0 }
+}
+
+/// Leaves a value to the access log. One that cannot be left changes nothing.
+pub(crate) fn set_filter_state(name: &str, value: &str) {
+    // SAFETY: live slices that the proxy reads during the call.
+    let _ = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }
 
 /// Runs a call that hands over a buffer, and takes the buffer.

@@ -8,7 +8,7 @@
 //! | `plugin` | one configuration in force: a gate, its counters and its log |
 //! | `stream` | one request |
 //! | `peer` | what the client presented on the connection of a request |
-//! | `record`, `limit`, `metrics` | what operators see |
+//! | `record`, `limit`, `metrics`, `shows` | what operators see |
 //!
 //! What needs the proxy is compiled for WebAssembly only; the rest is also tested natively.
 
@@ -29,6 +29,8 @@ mod host;
 mod peer;
 #[cfg(target_family = "wasm")]
 mod plugin;
+#[cfg(target_family = "wasm")]
+mod shows;
 #[cfg(target_family = "wasm")]
 mod stream;
 

@@ -22,6 +22,20 @@ pub(crate) fn shadow(allowed: bool, reason: Reason) -> String {
     by_reason("peergate_shadow_total", allowed, reason)
 }
 
+/// What would be answered if everything in shadow were enforced, where that differs.
+pub(crate) fn shadow_changes(allowed: bool, reason: Reason) -> String {
+    by_reason("peergate_shadow_changes_total", allowed, reason)
+}
+
+/// Decisions by the rule that made them.
+pub(crate) fn rules(allowed: bool, rule: &str) -> String {
+    let decision = if allowed { "allow" } else { "deny" };
+    format!("peergate_rules_total.decision=.={decision};.;rule=.={rule};.;")
+}
+
+/// Gauge: when the first of the certificates ends whose owners were let in this hour.
+pub(crate) const EXPIRY: &str = "peergate_client_certificate_expiry_timestamp_seconds";
+
 /// Gauge: 1 for the policy in force, 0 for its predecessors.
 pub(crate) fn policy_info(policy: &str, sha256: [u8; 32]) -> String {
     let mut name = format!("peergate_policy_info.policy=.={policy};.;sha256=.=");

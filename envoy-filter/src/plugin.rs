@@ -14,6 +14,7 @@ use crate::host::{self, HostError, Level, Metric};
 use crate::limit::Limiter;
 use crate::metrics;
 use crate::record;
+use crate::shows::Shows;
 use crate::stream::Stream;
 
 /// Refused places that are logged one by one.
@@ -57,6 +58,9 @@ pub(crate) struct Plugin {
     limiter: Limiter,
     requests: Counters,
     shadow: Counters,
+    shadow_changes: Counters,
+    /// What is shown of single decisions.
+    pub(crate) shows: Shows,
     host_errors: Counter,
     withheld: Cell<bool>,
 }
@@ -116,6 +120,8 @@ impl Plugin {
             limiter: Limiter::new(Reason::ALL.len().saturating_add(1), now_ns.unwrap_or(0)),
             requests: Counters::new(metrics::requests),
             shadow: Counters::new(metrics::shadow),
+            shadow_changes: Counters::new(metrics::shadow_changes),
+            shows: Shows::new(gate.shows()),
             host_errors: Counter::default(),
             withheld: Cell::new(false),
             gate,
@@ -128,7 +134,11 @@ impl Plugin {
         if let Some(shadow) = &decision.shadow {
             let allowed = matches!(shadow.verdict, peergate_core::Verdict::Allow);
             self.shadow.add(allowed, shadow.reason);
+            if allowed != decision.is_allowed() {
+                self.shadow_changes.add(allowed, shadow.reason);
+            }
         }
+        self.shows.measure(decision);
         let wanted = match self.log {
             LogMode::All => true,
             LogMode::Denied => !decision.is_allowed(),

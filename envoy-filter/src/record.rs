@@ -42,6 +42,23 @@ fn shortened<'g, 'r>(decision: &'r Decision<'g, 'r>) -> Option<Decision<'g, 'r>>
     Some(Decision { identity, ..decision.clone() })
 }
 
+/// The caller for an access log of any form: printable ASCII in which no letter ends a quoted text, the
+/// rest percent-encoded.
+pub(crate) fn for_access_log(identity: &Identity<'_>) -> String {
+    let end = identity.name.floor_char_boundary(IDENTITY_BYTES);
+    let mut out = String::from(identity.kind.code());
+    out.push(':');
+    for byte in identity.name.bytes().take(end) {
+        if matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'\\' | b'%') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 /// Outside ASCII a JSON text has letters in strings only, so each can become an escape there. That
 /// leaves no line or paragraph separator and no right-to-left mark to the log.
 fn push_ascii(out: &mut String, json: &str) {
@@ -96,6 +113,7 @@ mod tests {
             identity: Some(Identity { kind: IdentityType::Cn, name: Cow::Borrowed(name) }),
             verified: Some(true),
             sha256: Some([0x17; 32]),
+            not_after: None,
             shadow: None,
         }
     }
@@ -129,6 +147,14 @@ mod tests {
         assert!(line.bytes().all(|byte| (0x20..0x80).contains(&byte)), "{line}");
         assert!(line.contains("\\u2028\\u202e"), "{line}");
         assert!(line.contains("\\ud83d\\ude00"), "{line}");
+    }
+
+    #[test]
+    fn an_access_log_cannot_be_written_to() {
+        let of = |name: &'static str| for_access_log(&Identity { kind: IdentityType::Cn, name: name.into() });
+        assert_eq!(of("a\n\"b\" \\%\u{e9}"), "cn:a%0A%22b%22%20%5C%25%C3%A9");
+        let long = Identity { kind: IdentityType::Dns, name: "x".repeat(1000).into() };
+        assert_eq!(for_access_log(&long).len(), "dns:".len() + IDENTITY_BYTES);
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn handle(plugin: &Plugin) -> Result<bool, HostError> {
     let request = Request { method, target, headers: &headers, connection, now };
 
     let decision = gate.decide(&request);
+    plugin.shows.filter_state(&decision);
     let allowed = decision.is_allowed();
     if allowed {
         forward(plugin, &decision, &headers)?;

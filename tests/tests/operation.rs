@@ -9,3 +9,6 @@ mod cases;
 #[allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 #[path = "operation/load.rs"]
 mod load;
+#[cfg(test)]
+#[path = "operation/seen.rs"]
+mod seen;

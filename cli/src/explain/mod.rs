@@ -245,6 +245,7 @@ mod tests {
             identity: None,
             verified: None,
             sha256: None,
+            not_after: None,
             shadow: None,
         }
     }

@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::keep_alive::KeepAlive;
 use self::plaintext::PLUGIN;
-pub use self::plaintext::{Behind, Plaintext, SEEN, Taken};
+pub use self::plaintext::{Behind, LOGGED, Plaintext, SEEN, Taken};
 pub use self::server::{Server, binary, filter, loopback};
 pub use self::upstream::Upstream;
 pub use self::wire::{HttpAnswer, Line, Reply, WireRequest};

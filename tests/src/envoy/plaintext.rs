@@ -37,6 +37,9 @@ pub enum Behind {
 /// The `identityHeader` that `x-seen` shows.
 pub const SEEN: &str = "x-client-identity";
 
+/// A request with this header has a line in `access.log`: its status, and what the filter left.
+pub const LOGGED: &str = "x-log";
+
 /// The listener and its Envoy.
 #[derive(Debug)]
 pub struct Plaintext {
@@ -201,6 +204,7 @@ fn resources(directory: &Path, behind: Behind) -> Value {
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "conformance",
+        "access_log": access_log(directory),
         "codec_type": "AUTO",
         "forward_client_cert_details": "ALWAYS_FORWARD_ONLY",
         "generate_request_id": false,
@@ -240,6 +244,21 @@ fn resources(directory: &Path, behind: Behind) -> Value {
         }],
         "clusters": clusters
     })
+}
+
+/// One line for each request that asks for it: a load must not fill a disk.
+fn access_log(directory: &Path) -> Value {
+    let state = |name: &str| format!("%FILTER_STATE(wasm.peergate_{name}:PLAIN)%");
+    let parts = ["decision", "reason", "rule", "identity"].map(state).join("\" \"");
+    json!([{
+        "name": "file",
+        "filter": { "header_filter": { "header": { "name": LOGGED, "present_match": true } } },
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": directory.join("access.log"),
+            "log_format": { "text_format_source": { "inline_string": format!("%RESPONSE_CODE% \"{parts}\"\n") } }
+        }
+    }])
 }
 
 fn cluster(service: SocketAddr) -> Value {

@@ -191,6 +191,26 @@ fn metrics(linker: &mut Linker<State>) -> Result<()> {
         }
         Ok(status::OK)
     })?;
+    linker.func_wrap(
+        "env",
+        "proxy_set_property",
+        |mut host: Host<'_>, path: u32, path_size: u32, value: u32, size: u32| {
+            fault!(host, "proxy_set_property");
+            let path = read(&mut host, path, path_size)?;
+            let value = read(&mut host, value, size)?;
+            host.data_mut().filter_state.insert(path, value);
+            Ok(status::OK)
+        },
+    )?;
+    linker.func_wrap("env", "proxy_get_metric", |mut host: Host<'_>, id: u32, value: u32| {
+        fault!(host, "proxy_get_metric");
+        let Some(metric) = host.data().metrics.get(usize::try_from(id)?) else {
+            return Ok(status::NOT_FOUND);
+        };
+        let bytes = metric.value.to_le_bytes();
+        write(&mut host, value, &bytes)?;
+        Ok(status::OK)
+    })?;
     linker.func_wrap("env", "proxy_increment_metric", |mut host: Host<'_>, id: u32, offset: i64| {
         fault!(host, "proxy_increment_metric");
         match host.data_mut().metrics.get_mut(usize::try_from(id)?) {

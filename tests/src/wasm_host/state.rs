@@ -20,6 +20,8 @@ pub struct State {
     pub raw_headers: Option<Vec<u8>>,
     /// Properties; the parts of a path are separated by NUL.
     pub properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What the filter left to the access log, over all requests.
+    pub filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The clock, nanoseconds since 1970.
     pub now_ns: u64,
     /// Calls that fail.
