@@ -90,6 +90,12 @@ mod tests {
             policy_info("orders", [10; 32]),
             format!("peergate_policy_info.policy=.=orders;.;sha256=.={digest};.;")
         );
+        assert_eq!(rules(true, "orders"), "peergate_rules_total.decision=.=allow;.;rule=.=orders;.;");
+        assert_eq!(
+            shadow_changes(false, Reason::NoRule),
+            "peergate_shadow_changes_total.decision=.=deny;.;reason=.=no_rule;.;"
+        );
+        assert!(!EXPIRY.contains('.'), "no labels");
         assert!(!HOST_ERRORS.contains('.') && !CONFIG_REFUSED.contains('.'), "no labels");
     }
 

@@ -529,7 +529,7 @@ fn the_module_imports_no_more_than_every_proxy_has() {
     let wasi = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit"];
     let wasi = wasi.map(|name| format!("wasi_snapshot_preview1.{name}"));
     assert_eq!(other, wasi);
-    assert_eq!(proxy.len(), 35, "{proxy:?}");
+    assert_eq!(proxy.len(), 36, "{proxy:?}");
 }
 
 /// A proxy compiles the module once for each thread.
