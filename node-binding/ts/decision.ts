@@ -4,11 +4,17 @@ import { inspect } from 'node:util';
 import type { Detail, Reason } from './codes.js';
 import { codes } from './instance.js';
 
-/** `internal_error` is the only reason that core does not know: Peergate itself failed in this process. */
-export type DecisionReason = Reason | 'internal_error';
+/**
+ * Two reasons core does not know: `internal_error`, Peergate itself failed in this process, and
+ * `application`, the hook `verify` did not say `true`.
+ */
+export type DecisionReason = Reason | 'internal_error' | 'application';
 
 /** Details of `internal_error`. */
 export type InternalDetail = 'wasm_trap' | 'frame_mismatch' | 'request_too_long' | 'not_latin1' | 'gate_freed' | 'unreadable_request';
+
+/** Details of `application`: the hook said no, or it threw. */
+export type ApplicationDetail = 'verify_refused' | 'verify_failed';
 
 export type IdentityType = 'spiffe' | 'dns' | 'cn';
 
@@ -28,7 +34,7 @@ export interface Decision {
   /** Why; a stable code. */
   readonly reason: DecisionReason;
   /** A finer code of a refusal. */
-  readonly detail: Detail | InternalDetail | null;
+  readonly detail: Detail | InternalDetail | ApplicationDetail | null;
   /** The rule that decided, the first in file order. */
   readonly rule: string | null;
   /** The caller's name, for people. */
@@ -184,11 +190,9 @@ export class CoreDecision implements Answer {
   }
 }
 
-/** A refusal because Peergate failed: in doubt nobody is let through. @internal */
-export class InternalRefusal implements Answer {
+/** A refusal that is not core's: Peergate failed, or the application said no. @internal */
+export class HostRefusal implements Answer {
   readonly decision = 'deny';
-  readonly status = 500;
-  readonly reason = 'internal_error';
   readonly rule = null;
   readonly identity = null;
   readonly identityType = null;
@@ -196,17 +200,32 @@ export class InternalRefusal implements Answer {
   readonly sha256 = null;
   readonly shadow = null;
 
-  constructor(readonly detail: InternalDetail) {}
+  private constructor(
+    readonly status: 403 | 500,
+    readonly reason: 'internal_error' | 'application',
+    readonly detail: InternalDetail | ApplicationDetail,
+  ) {}
+
+  /** In doubt nobody is let through. */
+  static internal(detail: InternalDetail): HostRefusal {
+    return new HostRefusal(500, 'internal_error', detail);
+  }
+
+  static byApplication(detail: ApplicationDetail): HostRefusal {
+    return new HostRefusal(403, 'application', detail);
+  }
 
   upstream(): Upstream {
     return NOTHING;
   }
 
   refusal(): Refusal {
+    const { status } = this;
+    const title = status === 403 ? 'Forbidden' : 'Internal Server Error';
     return {
-      status: 500,
+      status,
       headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-      body: '{"type":"about:blank","title":"Internal Server Error","status":500}',
+      body: `{"type":"about:blank","title":"${title}","status":${status}}`,
     };
   }
 

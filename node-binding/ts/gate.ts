@@ -3,7 +3,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { GateHandle } from './wasm/peergate.js';
 import type { WarningCode } from './codes.js';
-import { CoreDecision, InternalRefusal, type Answer, type Decision } from './decision.js';
+import { CoreDecision, HostRefusal, type Answer, type Decision } from './decision.js';
 import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, type Texts } from './documents.js';
 import { ask } from './frame.js';
 import * as instance from './instance.js';
@@ -162,15 +162,15 @@ export class Gate {
 
   #answer(request: GateRequest, untrustedPeer: boolean): Answer {
     if (this.#loaded === undefined) {
-      return new InternalRefusal('gate_freed');
+      return HostRefusal.internal('gate_freed');
     }
     try {
       const current = this.#current();
       const result = ask(current.handle, read(request, current, untrustedPeer));
-      return 'answer' in result ? new CoreDecision(result.answer) : new InternalRefusal(result.failure);
+      return 'answer' in result ? new CoreDecision(result.answer) : HostRefusal.internal(result.failure);
     } catch (thrown) {
       if (thrown instanceof instance.WasmTrapError) {
-        return new InternalRefusal('wasm_trap');
+        return HostRefusal.internal('wasm_trap');
       }
       throw thrown;
     }

@@ -1,7 +1,8 @@
 // What the package offers.
 
 export { createGate, Gate, type DecisionMessage, type PolicyWarning } from './gate.js';
-export { clientCertAuth, type ClientCertAuth, type ClientCertAuthOptions, type GuardOptions } from './middleware.js';
+export { clientCertAuth, type ClientCertAuth, type ClientCertAuthOptions } from './middleware.js';
+export type { GuardHooks, GuardOptions } from './guard.js';
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
 export { AccessDeniedError, PolicyError, type PolicyFault } from './errors.js';
 export type {
@@ -9,6 +10,7 @@ export type {
   DecisionJson,
   DecisionReason,
   IdentityType,
+  ApplicationDetail,
   InternalDetail,
   ShadowDecision,
 } from './decision.js';

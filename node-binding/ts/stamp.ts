@@ -34,10 +34,12 @@ export function unstamp(request: object): void {
  * it had none, was refused, or never passed a guard.
  */
 export function getClientCertificate(request: object): ClientCertificate | undefined {
-  const decision: Decision | undefined = stamps.get(request);
-  if (decision === undefined) {
-    return undefined;
-  }
+  const answer = stamps.get(request);
+  return answer === undefined ? undefined : certificateOf(answer);
+}
+
+/** @internal */
+export function certificateOf(decision: Decision): ClientCertificate | undefined {
   const { sha256, verified } = decision;
   const reason = decision.reason === 'shadow_mode' ? decision.shadow?.reason : decision.reason;
   if (sha256 === null || verified === null || reason === undefined || !KNOWN_CALLER.includes(reason)) {
