@@ -10,4 +10,4 @@ if ! cmp -s package-lock.json node_modules/.peergate-lock; then
 fi
 cargo run --quiet --locked --package peergate-node-build
 node_modules/.bin/tsc --project tsconfig.json
-cp ts/index.mjs ts/index.d.mts dist/
+node entries.mjs
