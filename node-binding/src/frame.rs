@@ -1,19 +1,19 @@
 //! The frame: one request, as JavaScript writes it.
 //!
-//! All numbers are little-endian. Every length is followed by exactly that many bytes, and the last
-//! piece ends exactly where the frame does; a frame of which that is not true is no request.
+//! Numbers come first, all little-endian, then bytes, each as many as a number said; the last piece
+//! ends exactly where the frame does. A frame of which that is not true is no request. All text
+//! stands in one place, so that JavaScript writes it at one go.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 4, 4 | number of the frame, its length in bytes |
 //! | 1 | flags: [`UNTRUSTED_PEER`], [`HAS_CLOCK`], [`VERIFIED`] |
 //! | 1 | form of the connection's certificate: 0 none, 1 DER, 2 PEM, 3 SHA-256 in hexadecimal digits |
+//! | 2 | number of header lines |
 //! | 8 | seconds since 1970, signed |
-//! | 4 + n | method |
-//! | 4 + n | target |
-//! | 4 + n | the connection's certificate; empty when there is none |
-//! | 4 | number of header lines |
-//! | 4 + n, 4 + n | name and value of each |
+//! | 4, 4, 4 | length of the method, the target, the connection's certificate (0 when there is none) |
+//! | 4, 4 | for each line: length of its name, of its value |
+//! | .. | method, target, name and value of each line, certificate |
 
 use peergate_core::{Header, Peer, PeerCertificate, Request};
 
@@ -54,11 +54,21 @@ pub(crate) fn read(frame: &[u8]) -> Option<Asked<'_>> {
     if pieces.u32()? as usize != frame.len() {
         return None;
     }
-    let [flags, form] = pieces.array::<2>()?;
+    let [flags, form] = pieces.array()?;
+    let lines = usize::from(u16::from_le_bytes(pieces.array()?));
     let now = i64::from_le_bytes(pieces.array()?);
-    let method = pieces.bytes()?;
-    let target = pieces.bytes()?;
-    let certificate = pieces.bytes()?;
+    let (method, target, certificate) = (pieces.u32()?, pieces.u32()?, pieces.u32()?);
+    let mut lengths = Pieces { rest: pieces.bytes(u32::try_from(lines.checked_mul(8)?).ok()?)? };
+    let method = pieces.bytes(method)?;
+    let target = pieces.bytes(target)?;
+    let mut headers = Vec::with_capacity(lines);
+    for _ in 0..lines {
+        headers.push((pieces.bytes(lengths.u32()?)?, pieces.bytes(lengths.u32()?)?));
+    }
+    let certificate = pieces.bytes(certificate)?;
+    if !pieces.rest.is_empty() {
+        return None;
+    }
     let certificate = match form {
         0 if certificate.is_empty() => None,
         1 => Some(PeerCertificate::Der(certificate)),
@@ -66,10 +76,6 @@ pub(crate) fn read(frame: &[u8]) -> Option<Asked<'_>> {
         3 => Some(PeerCertificate::Sha256Hex(certificate)),
         _ => return None,
     };
-    let headers = pieces.headers()?;
-    if !pieces.rest.is_empty() {
-        return None;
-    }
     Some(Asked {
         method,
         target,
@@ -96,24 +102,10 @@ impl<'f> Pieces<'f> {
         self.array().map(u32::from_le_bytes)
     }
 
-    fn bytes(&mut self) -> Option<&'f [u8]> {
-        let length = self.u32()?;
+    fn bytes(&mut self, length: u32) -> Option<&'f [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length as usize)?;
         self.rest = rest;
         Some(taken)
-    }
-
-    fn headers(&mut self) -> Option<Vec<Header<'f>>> {
-        let count = self.u32()? as usize;
-        // A line takes eight bytes at least: a count that promises more is not believed.
-        if count > self.rest.len() / 8 {
-            return None;
-        }
-        let mut headers = Vec::with_capacity(count);
-        for _ in 0..count {
-            headers.push((self.bytes()?, self.bytes()?));
-        }
-        Some(headers)
     }
 }
 
@@ -121,20 +113,16 @@ impl<'f> Pieces<'f> {
 mod tests {
     use super::*;
 
-    fn piece(out: &mut Vec<u8>, bytes: &[u8]) {
-        out.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_le_bytes());
-        out.extend_from_slice(bytes);
-    }
+    const LINES: [&[u8]; 4] = [b"a", b"1", b"bc", b""];
 
     fn frame() -> Vec<u8> {
-        let mut out = vec![1, 0, 0, 0, 0, 0, 0, 0, HAS_CLOCK | VERIFIED, 1];
+        let mut out = vec![1, 0, 0, 0, 0, 0, 0, 0, HAS_CLOCK | VERIFIED, 1, 2, 0];
         out.extend_from_slice(&(-2_i64).to_le_bytes());
-        piece(&mut out, b"GET");
-        piece(&mut out, b"/a?b");
-        piece(&mut out, b"der");
-        out.extend_from_slice(&2_u32.to_le_bytes());
-        for bytes in [&b"a"[..], b"1", b"b", b""] {
-            piece(&mut out, bytes);
+        for piece in [&b"GET"[..], b"/a?b", b"der"].into_iter().chain(LINES) {
+            out.extend_from_slice(&u32::try_from(piece.len()).unwrap().to_le_bytes());
+        }
+        for piece in [&b"GET"[..], b"/a?b"].into_iter().chain(LINES).chain([&b"der"[..]]) {
+            out.extend_from_slice(piece);
         }
         seal(&mut out);
         out
@@ -150,7 +138,7 @@ mod tests {
         let frame = frame();
         let asked = read(&frame).unwrap();
         assert_eq!((asked.method, asked.target), (&b"GET"[..], &b"/a?b"[..]));
-        assert_eq!(asked.headers, [(&b"a"[..], &b"1"[..]), (&b"b"[..], &b""[..])]);
+        assert_eq!(asked.headers, [(&b"a"[..], &b"1"[..]), (&b"bc"[..], &b""[..])]);
         assert_eq!((asked.now, asked.untrusted_peer), (Some(-2), false));
         let peer = asked.connection.unwrap();
         assert!(peer.verified && matches!(peer.certificate, PeerCertificate::Der(b"der")));
@@ -188,9 +176,9 @@ mod tests {
     #[test]
     fn every_changed_length_is_refused() {
         let whole = frame();
-        // Each place of a length: the frame's own, method, target, certificate, count, name.
-        for at in [4, 18, 25, 33, 40, 44] {
-            for change in [1, 7, 0xff] {
+        // Each number: the frame's length, how many lines, method, target, certificate, names, values.
+        for at in [4, 10, 20, 24, 28, 32, 36, 40, 44] {
+            for change in [1, 8, 0xff] {
                 let mut changed = whole.clone();
                 changed[at] ^= change;
                 assert!(read(&changed).is_none(), "at {at} by {change}");

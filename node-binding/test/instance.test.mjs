@@ -8,7 +8,9 @@ import { createGate } from '../dist/index.mjs';
 import { policy, xfcc } from './support.mjs';
 
 // The glue below the package, the same instance: what the package itself calls.
-const glue = createRequire(import.meta.url)('../dist/wasm/peergate.js');
+const require = createRequire(import.meta.url);
+const glue = require('../dist/wasm/peergate.js');
+const instance = require('../dist/instance.js');
 
 const caller = (uri) => ({ path: '/v1/x', headers: [['x-forwarded-client-cert', xfcc(uri)]] });
 
@@ -43,6 +45,20 @@ test('growth by another gate and by a long header is seen', () => {
   const long = `${xfcc('spiffe://td/a')}${';URI=spiffe://td/b'.repeat(200_000)}`;
   assert.equal(gate.decide({ path: '/v1/x', headers: [['x-forwarded-client-cert', long]] }).detail, 'header_too_long');
   assert.equal(gate.decide(caller('spiffe://td/b')).identity, 'spiffe://td/b');
+});
+
+test('text that is not ASCII stays within its frame', () => {
+  const gate = createGate({ policy });
+  const headers = [['x-forwarded-client-cert', `${xfcc('spiffe://td/a')}${'\xff'.repeat(140_000)}`]];
+  const long = () => assert.equal(gate.decide({ path: '/v1/x', headers }).detail, 'header_too_long');
+  // The frame is as long as this text from here on, and as UTF-8 the text is twice as long.
+  long();
+  createGate({ policy: identities(20_000) });
+  const behind = () => instance.view().bytes.subarray(instance.frameEnd(), instance.frameEnd() + 140_000);
+  const before = Buffer.from(behind());
+  assert.equal(before.length, 140_000);
+  long();
+  assert.ok(before.equals(behind()));
 });
 
 test('a frame that was not written, or not whole, or written before, is refused', () => {

@@ -37,85 +37,119 @@ const UNTRUSTED_PEER = 1;
 const HAS_CLOCK = 2;
 const VERIFIED = 4;
 
-/** Flags and numbers before the first piece, then three lengths and the number of lines. */
-const FIXED_BYTES = 18 + 4 * 4;
+/** The numbers before the lengths of lines, and the two lengths of each line. */
+const FIXED_BYTES = 32;
+const LINE_BYTES = 8;
 
-/** Below this, writing letter by letter is cheaper than a call. */
-const SHORT = 32;
-
-const BEYOND_LATIN1 = /[^\x00-\xff]/;
+/** As many as the frame can count. */
+const MAXIMAL_LINES = 0xffff;
 
 /** Asks core: the answer, or why there is none. Throws when the instance traps. */
 export function ask(handle: GateHandle, asked: Asked): { answer: string } | { failure: Failure } {
-  const { lines } = asked;
-  const connection = asked.connection;
-  let length = FIXED_BYTES + asked.method.length + asked.target.length + (connection?.bytes.length ?? 0);
+  const { method, target, connection, lines } = asked;
+  const count = lines.length >>> 1;
+  const textAt = FIXED_BYTES + count * LINE_BYTES;
+  let textLength = method.length + target.length;
   for (let i = 0; i < lines.length; i += 1) {
-    length += 4 + lines[i]!.length;
+    textLength += lines[i]!.length;
   }
-  const start = instance.reserve(length);
+  const certificateLength = connection === undefined ? 0 : connection.bytes.length;
+  const length = textAt + textLength + certificateLength;
+  const start = count > MAXIMAL_LINES ? 0 : instance.reserve(length);
   if (start === 0) {
     return { failure: 'request_too_long' };
   }
 
-  const bytes = instance.view();
-  const number = instance.nextSequence();
-  at = start;
-  u32(bytes, number);
-  u32(bytes, length);
-  bytes[at] =
-    (asked.untrustedPeer ? UNTRUSTED_PEER : 0) |
-    (asked.now === undefined ? 0 : HAS_CLOCK) |
-    (connection?.verified === true ? VERIFIED : 0);
-  bytes[at + 1] = connection?.form ?? 0;
-  at += 2;
+  const { bytes, numbers } = instance.view();
+  const sequence = instance.nextSequence();
   const seconds = asked.now ?? 0;
-  u32(bytes, seconds);
-  u32(bytes, Math.floor(seconds / 0x1_0000_0000));
-  let whole = piece(bytes, asked.method) && piece(bytes, asked.target) && piece(bytes, connection?.bytes ?? '');
-  u32(bytes, lines.length >>> 1);
-  for (let i = 0; whole && i < lines.length; i += 1) {
-    whole = piece(bytes, lines[i]!);
+  numbers.setUint32(start, sequence, true);
+  numbers.setUint32(start + 4, length, true);
+  numbers.setUint32(start + 8, flags(asked) | ((connection?.form ?? 0) << 8) | (count << 16), true);
+  numbers.setUint32(start + 12, seconds >>> 0, true);
+  numbers.setInt32(start + 16, Math.floor(seconds / 0x1_0000_0000), true);
+  numbers.setUint32(start + 20, method.length, true);
+  numbers.setUint32(start + 24, target.length, true);
+  numbers.setUint32(start + 28, certificateLength, true);
+  for (let i = 0, at = start + FIXED_BYTES; i < lines.length; i += 1, at += 4) {
+    numbers.setUint32(at, lines[i]!.length, true);
   }
-  if (!whole || at !== start + length) {
-    return { failure: [asked.method, asked.target, ...lines].some(isBeyondLatin1) ? 'not_latin1' : 'frame_mismatch' };
+  if (!writeText(bytes, start + textAt, textLength, asked)) {
+    return { failure: [method, target, ...lines].some(isBeyondLatin1) ? 'not_latin1' : 'frame_mismatch' };
   }
-  const answer = instance.decide(handle, number, length);
+  if (connection !== undefined) {
+    bytes.set(connection.bytes, start + textAt + textLength);
+  }
+  const answer = instance.decide(handle, sequence, length);
   return answer === undefined ? { failure: 'frame_mismatch' } : { answer };
 }
 
-/** Where the next byte of the frame goes. */
-let at = 0;
-
-function u32(bytes: Buffer, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-  bytes[at + 2] = value >>> 16;
-  bytes[at + 3] = value >>> 24;
-  at += 4;
+function flags({ untrustedPeer, now, connection }: Asked): number {
+  return (
+    (untrustedPeer ? UNTRUSTED_PEER : 0) | (now === undefined ? 0 : HAS_CLOCK) | (connection?.verified === true ? VERIFIED : 0)
+  );
 }
 
-/** Length and bytes; whether all of it could be written as it is. */
-function piece(bytes: Buffer, content: string | Uint8Array): boolean {
-  const { length } = content;
-  u32(bytes, length);
-  const start = at;
-  at += length;
-  if (typeof content !== 'string') {
-    bytes.set(content, start);
-    return true;
-  }
-  if (length < SHORT) {
-    let seen = 0;
-    for (let i = 0; i < length; i += 1) {
-      const unit = content.charCodeAt(i);
-      seen |= unit;
-      bytes[start + i] = unit;
+const encoder = new TextEncoder();
+
+/** Writes all text, one byte a character; whether all of it could be written as it is. */
+function writeText(bytes: Buffer, at: number, length: number, asked: Asked): boolean {
+  const text = joined(asked);
+  if (text !== undefined) {
+    // As UTF-8 only ASCII has as many bytes as characters.
+    const { read, written } = encoder.encodeInto(text, areaFrom(bytes, at));
+    if (read === length && written === length) {
+      return true;
     }
-    return seen <= 0xff;
   }
-  return !BEYOND_LATIN1.test(content) && bytes.write(content, start, 'latin1') === length;
+  let end = at;
+  for (const piece of [asked.method, asked.target, ...asked.lines]) {
+    if (typeof piece !== 'string') {
+      bytes.set(piece, end);
+    } else if (isBeyondLatin1(piece) || bytes.write(piece, end, 'latin1') !== piece.length) {
+      return false;
+    }
+    end += piece.length;
+  }
+  return end === at + length;
 }
+
+let area: Uint8Array = new Uint8Array(0);
+let areaOf: Buffer | undefined;
+let areaEnd = 0;
+
+/**
+ * The frame from this place on, and nothing behind it, since text that is not ASCII takes more bytes
+ * than were counted. Nearly every request has its text in the same place.
+ */
+function areaFrom(bytes: Buffer, at: number): Uint8Array {
+  const end = instance.frameEnd();
+  // Other bytes are another memory: that of a new instance, or the same one after it has grown.
+  if (areaOf !== bytes || area.byteOffset !== at || areaEnd !== end) {
+    area = new Uint8Array(bytes.buffer, at, end - at);
+    areaOf = bytes;
+    areaEnd = end;
+  }
+  return area;
+}
+
+/** All text of a request in one string, for there is a price on each piece that is written. */
+function joined({ method, target, lines }: Asked): string | undefined {
+  if (typeof method !== 'string' || typeof target !== 'string') {
+    return undefined;
+  }
+  let text = method + target;
+  for (let i = 0; i < lines.length; i += 1) {
+    const piece = lines[i]!;
+    if (typeof piece !== 'string') {
+      return undefined;
+    }
+    text += piece;
+  }
+  return text;
+}
+
+const BEYOND_LATIN1 = /[^\x00-\xff]/;
 
 function isBeyondLatin1(content: string | Uint8Array): boolean {
   return typeof content === 'string' && BEYOND_LATIN1.test(content);

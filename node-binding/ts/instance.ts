@@ -14,8 +14,7 @@ interface Memory {
 }
 
 let memory = glue.linearMemory() as Memory;
-let buffer: ArrayBufferLike | undefined;
-let bytes: Buffer = Buffer.alloc(0);
+let now = viewOf(memory);
 let frameAt = 0;
 let capacity = 0;
 let sequence = 0;
@@ -27,17 +26,26 @@ export function generation(): number {
   return currentGeneration;
 }
 
+/** Two ways to write to the memory. */
+export interface View {
+  readonly bytes: Buffer;
+  readonly numbers: DataView;
+}
+
 /**
  * The memory as it is now. Growth detaches every older view, and writes through a detached view
  * vanish without an error, so nobody keeps what this returns across a call into the module.
  */
-export function view(): Buffer {
-  const now = memory.buffer;
-  if (now !== buffer) {
-    buffer = now;
-    bytes = Buffer.from(now as ArrayBuffer);
+export function view(): View {
+  // A detached view has no bytes, and asking it is far cheaper than asking the memory for its buffer.
+  if (now.bytes.length === 0) {
+    now = viewOf(memory);
   }
-  return bytes;
+  return now;
+}
+
+function viewOf({ buffer }: Memory): View {
+  return { bytes: Buffer.from(buffer as ArrayBuffer), numbers: new DataView(buffer as ArrayBuffer) };
 }
 
 /** Where a frame of this length goes; 0 when it does not fit. May grow the memory. */
@@ -51,6 +59,11 @@ export function reserve(length: number): number {
     capacity = frameAt === 0 ? 0 : wanted;
   }
   return frameAt;
+}
+
+/** Where the room for a frame ends that was last reserved. */
+export function frameEnd(): number {
+  return frameAt + capacity;
 }
 
 /** The number of the next frame; never 0. */
@@ -67,7 +80,7 @@ export function decide(handle: glue.GateHandle, number: number, length: number):
       return undefined;
     }
     const at = glue.answerAddress();
-    const answer = view().toString('latin1', at, at + written);
+    const answer = view().bytes.toString('latin1', at, at + written);
     return answer.length === written ? answer : undefined;
   } catch (thrown) {
     throw trapped(thrown);
@@ -112,9 +125,9 @@ function renew(): void {
   currentGeneration += 1;
   capacity = 0;
   frameAt = 0;
-  buffer = undefined;
   glue.__wbg_reset_state();
   memory = glue.linearMemory() as Memory;
+  now = viewOf(memory);
   broken = false;
 }
 
