@@ -49,14 +49,14 @@ test('growth by another gate and by a long header is seen', () => {
 
 test('text that is not ASCII stays within its frame', () => {
   const gate = createGate({ policy });
-  const headers = [['x-forwarded-client-cert', `${xfcc('spiffe://td/a')}${'\xff'.repeat(140_000)}`]];
+  const headers = [['x-forwarded-client-cert', `${xfcc('spiffe://td/a')}${'\xff'.repeat(5_000_000)}`]];
   const long = () => assert.equal(gate.decide({ path: '/v1/x', headers }).detail, 'header_too_long');
   // The frame is as long as this text from here on, and as UTF-8 the text is twice as long.
   long();
   createGate({ policy: identities(20_000) });
-  const behind = () => instance.view().bytes.subarray(instance.frameEnd(), instance.frameEnd() + 140_000);
+  const behind = () => instance.view().bytes.subarray(instance.frameEnd(), instance.frameEnd() + 100_000);
   const before = Buffer.from(behind());
-  assert.equal(before.length, 140_000);
+  assert.equal(before.length, 100_000);
   long();
   assert.ok(before.equals(behind()));
 });
