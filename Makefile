@@ -81,9 +81,10 @@ bench-envoy: filter ## CPU time per request in a real Envoy, side by side with i
 fuzz: ## Fuzz the parsers, 60 seconds each (needs nightly and cargo-fuzz)
 	sh tests/tools/fuzz.sh 60
 
-package: filter node ## dist/peergate.wasm, its OCI image layout and the npm tarball, with their sizes
+package: filter node ## dist/peergate.wasm, its bill of materials, its OCI image layout and the npm tarball
 	mkdir -p dist
 	cp $(FILTER) dist/peergate.wasm
+	node tests/tools/bill-of-materials.mjs peergate-envoy wasm32-wasip1 dist
 	cd node-binding && npm pack --silent --pack-destination ../dist
 	node tests/tools/make-oci.mjs dist/peergate.wasm dist/peergate-oci $$(node -p 'require("./node-binding/package.json").version')
 	@find dist -type f -exec wc -c {} +

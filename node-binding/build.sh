@@ -11,3 +11,4 @@ fi
 cargo run --quiet --locked --package peergate-node-build
 node_modules/.bin/tsc --project tsconfig.json
 node entries.mjs
+node ../tests/tools/bill-of-materials.mjs peergate-node wasm32-unknown-unknown dist
