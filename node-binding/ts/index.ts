@@ -4,6 +4,14 @@ export { createGate, Gate, type DecisionMessage, type PolicyWarning } from './ga
 export { clientCertAuth, type ClientCertAuth, type ClientCertAuthOptions } from './middleware.js';
 export type { GuardHooks, GuardOptions } from './guard.js';
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
+export {
+  watchPolicy,
+  PolicyWatcher,
+  type PolicyInfo,
+  type PolicyWatcherEvents,
+  type WatchPolicyOptions,
+} from './watch-policy.js';
+export type { WatchOptions } from './watch.js';
 export { AccessDeniedError, PolicyError, type PolicyFault } from './errors.js';
 export type {
   Decision,
