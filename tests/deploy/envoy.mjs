@@ -55,11 +55,13 @@ export class Lab {
       binary,
       ['-c', 'envoy.yaml', '-l', 'warning', '--component-log-level', 'wasm:info', '--concurrency', '1']
         .concat(['--use-dynamic-base-id', '--admin-address-path', addressFile]),
-      { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] },
+      { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#children.push(child);
     const log = [];
-    createInterface(child.stderr).on('line', (line) => log.push(line));
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on('line', (line) => log.push(line));
+    }
     for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(50)) {
       if (child.exitCode !== null) {
         throw new Error(`Envoy ended at once:\n${log.join('\n')}`);

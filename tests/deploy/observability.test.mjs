@@ -68,6 +68,18 @@ test('the single proxy decides, reloads, and keeps its rules when a document is 
   replaceRules((text) => text.replace('"name": "orders-api",', '"name": "orders-api", "mode": "shadow",'));
   await until(async () => (await status('/elsewhere')) === 200, 'the shadow policy is not in force');
 
+  // By the certificate of the connection: then there is something to say about its end.
+  replaceRules((text) =>
+    text
+      .replace('"preset": "envoy"', '"preset": "connection", "verifiedBy": "listener"')
+      .replace('"rules": true', '"rules": true, "expiry": true'),
+  );
+  await until(async () => (await status('/elsewhere')) === 403, 'the policy by the connection is not in force');
+  assert.equal(await status('/v1/orders/7'), 200);
+
+  replaceRules((text) => text.replace('"name": "orders-api",', '"name": "orders-api", "mode": "shadow",'));
+  await until(async () => (await status('/elsewhere')) === 200, 'the shadow policy is not in force again');
+
   // A refused document changes nothing, and says so.
   replaceRules((text) => text.replace('"name": "orders-api",', '"name": "orders-api", "allows": [],'));
   const failed = 'envoy_extension_config_discovery_http_filter_peergate_config_fail';
@@ -183,6 +195,10 @@ test('the metrics are as they were driven', async () => {
     'peergate_requests_total{decision="allow",reason="shadow_mode"}',
     'peergate_shadow_total{decision="deny",reason="no_rule"}',
     'peergate_requests_total{decision="deny",reason="denied_by_rule"}',
+    'peergate_shadow_changes_total{decision="deny",reason="no_rule"}',
+    'peergate_rules_total{decision="allow",rule="orders-read"} ',
+    'peergate_rules_total{decision="deny",rule="revoked"} ',
+    'peergate_client_certificate_expiry_timestamp_seconds{} ',
     'peergate_policy_info{policy="orders-api",sha256="',
     'peergate_config_refused_total{} 1',
   ]) {
