@@ -4,9 +4,10 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::slice::Iter;
 
 use crate::dn::NameText;
-use crate::xfcc::{Key, text};
+use crate::xfcc::text;
 
 /// A caller's certificate as a source gives it to the policy.
 #[derive(Clone, Debug)]
@@ -44,6 +45,26 @@ pub enum AltName {
     Email(Box<str>),
 }
 
+impl AltName {
+    /// The name, if it is a URI.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        match self {
+            Self::Uri(uri) => Some(uri),
+            _ => None,
+        }
+    }
+
+    /// The name, if it is a DNS name.
+    #[must_use]
+    pub fn dns(&self) -> Option<&str> {
+        match self {
+            Self::Dns(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// The notation of policies: `URI:`, `DNS:`, `IP:` or `email:` and the value.
 impl core::fmt::Display for AltName {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -74,14 +95,12 @@ pub struct Extension {
     reason = "one lives at a time, and a box would allocate for each request"
 )]
 pub enum AltNames<'a> {
-    /// Left where they are; listed only for the kinds that the source is said to carry.
+    /// Left where they are; none of a kind that the source is not said to carry.
     Xfcc {
-        /// The caller's element.
-        element: text::Element<'a>,
-        /// Whether URI names count.
-        uri: bool,
-        /// Whether DNS names count.
-        dns: bool,
+        /// URI names.
+        uri: text::Values<'a>,
+        /// DNS names.
+        dns: text::Values<'a>,
     },
     /// Collected.
     Lists {
@@ -99,31 +118,23 @@ impl<'a> AltNames<'a> {
     pub const NONE: Self = Self::Whole(&[]);
 
     /// URI names in order, the empty one included.
-    pub fn uris(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        let (element, list) = match self {
-            Self::Xfcc { element, uri, .. } => (uri.then_some(element), &[][..]),
-            Self::Lists { uri, .. } => (None, uri.as_slice()),
-            Self::Whole(_) => (None, &[][..]),
-        };
-        let whole = self.whole().iter().filter_map(|name| match name {
-            AltName::Uri(uri) => Some(Cow::Borrowed(&**uri)),
-            _ => None,
-        });
-        values(element, Key::Uri).chain(list.iter().cloned()).chain(whole)
+    #[must_use]
+    pub fn uris(&self) -> Names<'a, '_> {
+        match self {
+            Self::Xfcc { uri, .. } => Names::Xfcc(uri.clone()),
+            Self::Lists { uri, .. } => Names::List(uri.iter()),
+            Self::Whole(names) => Names::Whole(names.iter(), AltName::uri),
+        }
     }
 
     /// DNS names in order.
-    pub fn dns(&self) -> impl Iterator<Item = Cow<'a, str>> {
-        let (element, list) = match self {
-            Self::Xfcc { element, dns, .. } => (dns.then_some(element), &[][..]),
-            Self::Lists { dns, .. } => (None, dns.as_slice()),
-            Self::Whole(_) => (None, &[][..]),
-        };
-        let whole = self.whole().iter().filter_map(|name| match name {
-            AltName::Dns(name) => Some(Cow::Borrowed(&**name)),
-            _ => None,
-        });
-        values(element, Key::Dns).chain(list.iter().cloned()).chain(whole)
+    #[must_use]
+    pub fn dns(&self) -> Names<'a, '_> {
+        match self {
+            Self::Xfcc { dns, .. } => Names::Xfcc(dns.clone()),
+            Self::Lists { dns, .. } => Names::List(dns.iter()),
+            Self::Whole(names) => Names::Whole(names.iter(), AltName::dns),
+        }
     }
 
     /// All names of a certificate, the only source of addresses of IP and of email.
@@ -136,6 +147,26 @@ impl<'a> AltNames<'a> {
     }
 }
 
-fn values<'a>(element: Option<&text::Element<'a>>, key: Key) -> impl Iterator<Item = Cow<'a, str>> {
-    element.copied().into_iter().flat_map(move |element| element.values(key)).map(|value| value.unquoted())
+/// Names of one kind.
+#[derive(Clone, Debug)]
+pub enum Names<'a, 'c> {
+    /// In a header.
+    Xfcc(text::Values<'a>),
+    /// Collected.
+    List(Iter<'c, Cow<'a, str>>),
+    /// Among those of a certificate.
+    Whole(Iter<'a, AltName>, fn(&AltName) -> Option<&str>),
+}
+
+impl<'a> Iterator for Names<'a, '_> {
+    type Item = Cow<'a, str>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Xfcc(values) => values.next().map(|value| value.unquoted()),
+            Self::List(names) => names.next().cloned(),
+            Self::Whole(names, of_kind) => names.find_map(|name| of_kind(name)).map(Cow::Borrowed),
+        }
+    }
 }

@@ -31,6 +31,8 @@ pub(crate) use types::printed_keyword;
 
 use value::RawValue;
 
+use crate::bytes::ATTRIBUTE_TYPE;
+
 /// A text is no RFC 4514 name; the byte at which it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameError {
@@ -65,7 +67,7 @@ impl<'a> NameText<'a> {
     /// `#`.
     pub fn parse(text: &'a [u8]) -> Result<Self, NameError> {
         match core::str::from_utf8(text) {
-            Ok(text) => check(text).map(|()| Self(text)),
+            Ok(text) => Self::parse_str(text),
             Err(invalid) => {
                 let offset = invalid.valid_up_to();
                 let valid = core::str::from_utf8(text.get(..offset).unwrap_or_default());
@@ -73,6 +75,14 @@ impl<'a> NameText<'a> {
                 Err(NameError { offset })
             }
         }
+    }
+
+    /// The same for a text that is known to be one.
+    ///
+    /// # Errors
+    /// As [`NameText::parse`].
+    pub fn parse_str(text: &'a str) -> Result<Self, NameError> {
+        check(text).map(|()| Self(text))
     }
 
     /// A text that `parse` has accepted before.
@@ -169,7 +179,7 @@ impl<'a> Scanner<'a> {
     fn pair(&mut self) -> Result<Pair<'a>, NameError> {
         let starts_rdn = self.next == Next::Rdn;
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let len = rest.bytes().position(|byte| !is_type_byte(byte)).unwrap_or(rest.len());
+        let len = ATTRIBUTE_TYPE.run(rest.as_bytes());
         let equals = self.at.saturating_add(len);
         let (ty, rest) = rest.split_at_checked(len).unwrap_or_default();
         if ty.is_empty() || !rest.starts_with('=') {
@@ -202,8 +212,4 @@ impl<'a> Iterator for Scanner<'a> {
         }
         Some(pair)
     }
-}
-
-const fn is_type_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }

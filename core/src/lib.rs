@@ -13,6 +13,7 @@ extern crate alloc;
 #[cfg(feature = "x509")]
 extern crate std;
 
+mod bytes;
 pub mod credential;
 pub mod decision;
 pub mod deployment;

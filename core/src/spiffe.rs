@@ -3,6 +3,7 @@
 //! Stricter than the letter of the specification in one point: scheme and trust domain must be in
 //! lower case already, since whoever compares bytes would otherwise see two IDs where there is one.
 
+use crate::bytes::{SPIFFE_SEGMENT, TRUST_DOMAIN};
 use crate::limits::{SPIFFE_ID_BYTES, TRUST_DOMAIN_BYTES};
 use crate::reason::codes;
 
@@ -56,26 +57,20 @@ impl<'a> SpiffeId<'a> {
     /// # Errors
     /// The first rule that the bytes break.
     pub fn parse(text: &'a [u8]) -> Result<Self, SpiffeError> {
-        if text.is_empty() {
-            return Err(error(SpiffeCode::Empty, 0));
-        }
-        let Some(rest) = text.strip_prefix(SCHEME) else {
-            let common = text.iter().zip(SCHEME).take_while(|(byte, wanted)| byte == wanted).count();
-            return Err(error(SpiffeCode::Scheme, common));
-        };
-        let (domain, path) = rest.split_at(rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len()));
-        check_domain_bytes(domain, SCHEME.len())?;
-        let path_at = SCHEME.len().saturating_add(domain.len());
-        check_path(path, path_at)?;
-        check_domain_length(domain, SCHEME.len())?;
-        if text.len() > SPIFFE_ID_BYTES {
-            return Err(error(SpiffeCode::IdTooLong, SPIFFE_ID_BYTES));
-        }
+        let path_at = check(text)?;
         match core::str::from_utf8(text) {
             Ok(text) => Ok(Self { text, path_at }),
             // Not reached: the alphabets are ASCII.
             Err(invalid) => Err(error(SpiffeCode::PathChar, invalid.valid_up_to())),
         }
+    }
+
+    /// The same for a text that is known to be one.
+    ///
+    /// # Errors
+    /// The first rule that the bytes break.
+    pub fn parse_str(text: &'a str) -> Result<Self, SpiffeError> {
+        check(text.as_bytes()).map(|path_at| Self { text, path_at })
     }
 
     /// The whole ID.
@@ -108,6 +103,26 @@ impl<'a> SpiffeId<'a> {
     }
 }
 
+/// Checks an ID and tells where its path starts.
+fn check(text: &[u8]) -> Result<usize, SpiffeError> {
+    if text.is_empty() {
+        return Err(error(SpiffeCode::Empty, 0));
+    }
+    let Some(rest) = text.strip_prefix(SCHEME) else {
+        let common = text.iter().zip(SCHEME).take_while(|(byte, wanted)| byte == wanted).count();
+        return Err(error(SpiffeCode::Scheme, common));
+    };
+    let (domain, path) = rest.split_at(memchr::memchr(b'/', rest).unwrap_or(rest.len()));
+    check_domain_bytes(domain, SCHEME.len())?;
+    let path_at = SCHEME.len().saturating_add(domain.len());
+    check_path(path, path_at)?;
+    check_domain_length(domain, SCHEME.len())?;
+    if text.len() > SPIFFE_ID_BYTES {
+        return Err(error(SpiffeCode::IdTooLong, SPIFFE_ID_BYTES));
+    }
+    Ok(path_at)
+}
+
 /// Whether a text is a trust domain by itself, as policies list them.
 ///
 /// # Errors
@@ -118,13 +133,10 @@ pub fn is_trust_domain(text: &[u8]) -> Result<(), SpiffeError> {
 }
 
 fn check_domain_bytes(domain: &[u8], at: usize) -> Result<(), SpiffeError> {
-    if domain.is_empty() {
-        return Err(error(SpiffeCode::TrustDomainMissing, at));
-    }
-    let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-    match domain.iter().position(|byte| !legal(byte)) {
-        Some(index) => Err(error(SpiffeCode::TrustDomainChar, at.saturating_add(index))),
-        None => Ok(()),
+    match TRUST_DOMAIN.run(domain) {
+        0 if domain.is_empty() => Err(error(SpiffeCode::TrustDomainMissing, at)),
+        legal if legal < domain.len() => Err(error(SpiffeCode::TrustDomainChar, at.saturating_add(legal))),
+        _ => Ok(()),
     }
 }
 
@@ -140,8 +152,7 @@ fn check_path(path: &[u8], at: usize) -> Result<(), SpiffeError> {
     let mut slash = at;
     let mut rest = path;
     while let [b'/', after @ ..] = rest {
-        let legal = |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-        let len = after.iter().position(|byte| !legal(byte)).unwrap_or(after.len());
+        let len = SPIFFE_SEGMENT.run(after);
         let (segment, following) = after.split_at(len);
         let start = slash.saturating_add(1);
         let next = start.saturating_add(len);

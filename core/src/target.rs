@@ -4,6 +4,7 @@
 
 use core::slice::Iter;
 
+use crate::bytes::PLAIN_SEGMENT;
 use crate::limits::{PATH_BYTES, PATH_SEGMENTS};
 use crate::reason::Detail;
 
@@ -74,19 +75,25 @@ pub(crate) fn check_path(path: &[u8], encoded_slash: bool, semicolon: bool) -> R
     if path.len() > PATH_BYTES {
         return Err(Detail::PathTooLong);
     }
-    let mut segments = rest.split(|byte| *byte == b'/').peekable();
-    let mut count = 0_usize;
-    while let Some(segment) = segments.next() {
-        count = count.saturating_add(1);
-        if count > PATH_SEGMENTS {
-            return Err(Detail::TooManySegments);
+    let mut rest = rest;
+    for _ in 0..PATH_SEGMENTS {
+        let plain = PLAIN_SEGMENT.run(rest);
+        let slash = match rest.get(plain) {
+            None => return Ok(()),
+            Some(b'/') if plain == 0 => return Err(Detail::EmptySegment),
+            Some(b'/') => plain,
+            Some(_) => {
+                let end = memchr::memchr(b'/', rest).unwrap_or(rest.len());
+                check_segment(rest.get(..end).unwrap_or_default(), encoded_slash, semicolon)?;
+                end
+            }
+        };
+        match rest.get(slash..).and_then(<[u8]>::split_first) {
+            Some((_, after)) => rest = after,
+            None => return Ok(()),
         }
-        if segment.is_empty() && segments.peek().is_some() {
-            return Err(Detail::EmptySegment);
-        }
-        check_segment(segment, encoded_slash, semicolon)?;
     }
-    Ok(())
+    Err(Detail::TooManySegments)
 }
 
 fn check_segment(segment: &[u8], encoded_slash: bool, semicolon: bool) -> Result<(), Detail> {

@@ -312,11 +312,17 @@ fn elements() {
     let all: Vec<_> = Elements::new(input).map(Result::unwrap).collect();
     let [first, second] = all.as_slice() else { panic!("two elements") };
     assert_eq!(first.text, "By=p");
-    assert_eq!((first.by, first.uri, first.dns, first.pairs, first.ordered), (1, 0, 0, 1, true));
+    assert_eq!(
+        (first.by.count, first.uri.count, first.dns.count, first.pairs, first.ordered),
+        (1, 0, 0, 1, true)
+    );
     assert_eq!(first.hash, None);
-    assert_eq!(first.first_uri, None);
+    assert_eq!(first.uri.first, None);
     assert!(second.text.starts_with("URI=;By=a") && second.text.ends_with("Chain=\"n\""));
-    assert_eq!((second.by, second.uri, second.dns, second.pairs, second.ordered), (2, 2, 2, 10, false));
+    assert_eq!(
+        (second.by.count, second.uri.count, second.dns.count, second.pairs, second.ordered),
+        (2, 2, 2, 10, false)
+    );
     let raw = |key| second.values(key).map(|value| value.raw).collect::<Vec<_>>();
     assert_eq!(raw(Key::By), ["a", "b\\\""]);
     assert_eq!(raw(Key::Uri), ["", "u"]);
@@ -325,9 +331,9 @@ fn elements() {
     assert_eq!(raw(Key::Subject), ["s"]);
     assert_eq!(raw(Key::Cert), ["c"]);
     assert_eq!(raw(Key::Chain), ["n"]);
-    assert_eq!(second.first_uri.unwrap().raw, "");
-    assert_eq!(second.first_by.unwrap().raw, "a");
-    assert_eq!(second.first_dns.unwrap().raw, "d");
+    assert_eq!(second.uri.first.unwrap().raw, "");
+    assert_eq!(second.by.first.unwrap().raw, "a");
+    assert_eq!(second.dns.first.unwrap().raw, "d");
     assert_eq!(second.hash.unwrap().raw, "h");
     let keys: Vec<_> = second.pairs().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["URI", "By", "By", "Hash", "DNS", "URI", "DNS", "Subject", "Cert", "Chain"]);
@@ -355,5 +361,8 @@ fn counts_are_no_business_of_the_grammar() {
     assert_eq!(Elements::new(elements.as_bytes()).filter(Result::is_ok).count(), 10_000);
     let pairs = vec!["URI=a"; 10_000].join(";");
     let element = Elements::new(pairs.as_bytes()).next().unwrap().unwrap();
-    assert_eq!((element.pairs, element.uri, element.values(Key::Uri).count()), (10_000, 10_000, 10_000));
+    assert_eq!(
+        (element.pairs, element.uri.count, element.values(Key::Uri).count()),
+        (10_000, 10_000, 10_000)
+    );
 }

@@ -73,8 +73,11 @@ impl<'a> AttributeType<'a> {
         if text.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) {
             return Self::from_oid(text);
         }
-        let mut known = POLICY.iter().chain(PRINTED);
-        known.find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, oid)| Self(oid))
+        let known = |table: &'static [(&str, &str)]| {
+            let same = |name: &str| name.len() == text.len() && name.eq_ignore_ascii_case(text);
+            table.iter().find(|(name, _)| same(name)).map(|(_, oid)| Self(oid))
+        };
+        known(POLICY).or_else(|| known(PRINTED))
     }
 
     /// The key that a policy has for an OID: where there is one, the OID must not stand in its place.

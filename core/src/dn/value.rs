@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::NameError;
+use crate::bytes::PLAIN_VALUE;
 
 /// A value as it stands in the text.
 #[derive(Clone, Copy, Debug)]
@@ -42,30 +43,38 @@ pub(super) fn scan(text: &str, start: usize) -> Result<(RawValue<'_>, usize), Na
     if text.as_bytes().get(start) == Some(&b'#') {
         return scan_hex(text, start);
     }
-    let bytes = text.as_bytes();
+    let mut rest = text.as_bytes().get(start..).unwrap_or_default();
     let mut at = start;
     let mut escaped = false;
     // Where the unescaped spaces start that the value so far ends with.
     let mut spaces = None;
     loop {
-        let next = match bytes.get(at) {
-            None | Some(b',' | b'+') => break,
-            Some(b'"' | b';' | b'<' | b'>' | 0) => return Err(NameError { offset: at }),
-            Some(b' ') if at == start => return Err(NameError { offset: at }),
-            Some(b' ') => {
+        let plain = PLAIN_VALUE.run(rest);
+        if plain > 0 {
+            spaces = None;
+        }
+        at = at.saturating_add(plain);
+        rest = rest.get(plain..).unwrap_or_default();
+        let next = match rest {
+            [] | [b',' | b'+', ..] => break,
+            [b' ', ..] if at > start => {
                 spaces.get_or_insert(at);
-                at = at.saturating_add(1);
-                continue;
+                1
             }
-            Some(b'\\') => {
+            [b'#', ..] => {
+                spaces = None;
+                1
+            }
+            [b'\\', ..] => {
+                spaces = None;
                 escaped = true;
-                let (_, len) = escape(bytes.get(at..).unwrap_or_default()).ok_or(NameError { offset: at })?;
+                let (_, len) = escape(rest).ok_or(NameError { offset: at })?;
                 len
             }
-            Some(_) => 1,
+            _ => return Err(NameError { offset: at }),
         };
-        spaces = None;
         at = at.saturating_add(next);
+        rest = rest.get(next..).unwrap_or_default();
     }
     if let Some(offset) = spaces {
         return Err(NameError { offset });

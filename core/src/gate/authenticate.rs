@@ -57,7 +57,7 @@ fn spiffe_identity<'c>(
         return Ok(None);
     }
     let ambiguous = Refusal::of(Reason::AmbiguousIdentity);
-    let id = SpiffeId::parse(uri.as_bytes()).map_err(|_| ambiguous)?;
+    let id = SpiffeId::parse_str(&uri).map_err(|_| ambiguous)?;
     if id.path().is_empty() || is_ca {
         return Err(ambiguous);
     }

@@ -24,6 +24,7 @@ use super::reading::{Reading, Width, normalised};
 #[derive(Debug)]
 pub(super) struct PathTable {
     width: Width,
+    is_empty: bool,
     nodes: Vec<Node>,
     edges: HashTable<Edge>,
     literals: Vec<u8>,
@@ -38,6 +39,8 @@ struct Node {
     rest: RuleSet,
     /// The node of `{name}`.
     variable: Option<u32>,
+    /// Whether a literal segment leads on from here.
+    has_literals: bool,
 }
 
 /// A literal segment from one node to another.
@@ -53,12 +56,19 @@ const ROOT: u32 = 0;
 
 impl PathTable {
     pub(super) fn new(width: Width) -> Self {
-        let nodes = vec![Node::default()];
-        Self { width, nodes, edges: HashTable::new(), literals: Vec::new(), hasher: FixedState::with_seed(0) }
+        Self {
+            width,
+            is_empty: true,
+            nodes: vec![Node::default()],
+            edges: HashTable::new(),
+            literals: Vec::new(),
+            hasher: FixedState::with_seed(0),
+        }
     }
 
     /// Adds a pattern; rules come in ascending order.
     pub(super) fn insert(&mut self, pattern: &Pattern, rule: u16) {
+        self.is_empty = false;
         self.insert_reading(pattern, Reading::OPAQUE, rule);
         if self.width == Width::Wide {
             for reading in Reading::LAX {
@@ -142,6 +152,9 @@ impl PathTable {
             return child;
         }
         let child = self.new_node();
+        if let Some(node) = self.node_mut(parent) {
+            node.has_literals = true;
+        }
         let start = u32::try_from(self.literals.len()).unwrap_or(u32::MAX);
         let len = u32::try_from(segment.len()).unwrap_or(u32::MAX);
         self.literals.extend_from_slice(segment);
@@ -167,76 +180,79 @@ impl PathTable {
 
     /// Adds the rules that have a pattern for this path to `bits`.
     pub(super) fn look_up(&self, path: &[u8], bits: &mut [u64]) {
-        if self.nodes.len() == 1 && matches!(self.nodes.first(), Some(root) if root.is_bare()) {
+        if self.is_empty {
             return;
         }
-        self.look_up_reading(path, Reading::OPAQUE, bits);
+        let Some((_, path)) = path.split_first() else { return };
+        self.look_up_reading(path, bits);
         if self.width == Width::Wide {
             for reading in Reading::LAX {
                 if reading.applies(path) {
-                    self.look_up_reading(path, reading, bits);
+                    self.look_up_reading(&reading.rewritten(path), bits);
                 }
             }
         }
     }
 
-    fn look_up_reading(&self, path: &[u8], reading: Reading, bits: &mut [u64]) {
-        let Some((_, path)) = path.split_first() else { return };
-        let segments = path.split(|byte| *byte == b'/').flat_map(move |segment| reading.segments(segment));
-        match self.width {
-            Width::Narrow => self.walk(ROOT, segments, 1, bits),
-            Width::Wide => {
-                // A trailing slash makes no difference, and the empty segment after it may be the
-                // value of a `{name}`.
-                let total = segments.clone().count();
-                let kept = segments.clone().enumerate().fold(0, |kept, (at, segment)| {
-                    if segment.is_empty() { kept } else { at.saturating_add(1) }
-                });
-                let dropped = total.saturating_sub(kept).max(1);
-                let kept = segments.take(kept);
-                // Empty segments come from lifted checks only; some servers merge slashes.
-                if kept.clone().any(<[u8]>::is_empty) {
-                    self.walk(ROOT, kept.clone().filter(|segment| !segment.is_empty()), dropped, bits);
-                }
-                self.walk(ROOT, kept, dropped, bits);
-            }
-        }
-    }
-
-    /// `dropped` is how many `{name}` may still take an empty value after the last segment.
-    fn walk<'p>(
-        &self,
-        at: u32,
-        mut segments: impl Iterator<Item = &'p [u8]> + Clone,
-        dropped: usize,
-        bits: &mut [u64],
-    ) {
-        let Some(node) = self.node(at) else { return };
-        let Some(segment) = segments.next() else {
-            node.exact.add_to(bits);
-            if self.width == Width::Wide {
-                node.rest.add_to(bits);
-                if let (Some(child), Some(left)) = (node.variable, dropped.checked_sub(1)) {
-                    self.walk(child, segments, left, bits);
-                }
-            }
+    /// Looks a path up without its first slash; all others separate segments.
+    fn look_up_reading(&self, path: &[u8], bits: &mut [u64]) {
+        if self.width == Width::Narrow {
+            self.walk(ROOT, Some(path), 1, bits);
             return;
-        };
-        node.rest.add_to(bits);
-        if let Some(child) = self.find(at, &normalised(segment, self.width)) {
-            self.walk(child, segments.clone(), dropped, bits);
         }
-        if let Some(child) = node.variable
-            && (self.width == Width::Wide || !segment.is_empty())
-        {
-            self.walk(child, segments, dropped, bits);
+        // A trailing slash makes no difference, and the empty segment after it may be the value of a
+        // `{name}`.
+        let kept = path.iter().rposition(|byte| *byte != b'/').map(|last| path.get(..=last).unwrap_or(path));
+        let slashes = path.len().saturating_sub(kept.map_or(0, <[u8]>::len));
+        let dropped = if kept.is_some() { slashes.max(1) } else { slashes.saturating_add(1) };
+        // Empty segments come from lifted checks only; some servers merge slashes.
+        if kept.is_some_and(|kept| kept.starts_with(b"/") || kept.windows(2).any(|pair| pair == b"//")) {
+            let segments = path.split(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
+            self.walk(ROOT, Some(&segments.collect::<Vec<_>>().join(&b'/')), dropped, bits);
+        }
+        self.walk(ROOT, kept, dropped, bits);
+    }
+
+    /// `path` are the segments from the node `at` on, none where it is `None`. `dropped` is how many
+    /// `{name}` may still take an empty value after the last one.
+    fn walk(&self, mut at: u32, mut path: Option<&[u8]>, mut dropped: usize, bits: &mut [u64]) {
+        loop {
+            let Some(node) = self.node(at) else { return };
+            let Some(segments) = path else {
+                node.exact.add_to(bits);
+                if self.width == Width::Narrow {
+                    return;
+                }
+                node.rest.add_to(bits);
+                let (Some(child), Some(left)) = (node.variable, dropped.checked_sub(1)) else { return };
+                (at, dropped) = (child, left);
+                continue;
+            };
+            node.rest.add_to(bits);
+            let (segment, after) = first_segment(segments);
+            let literal = match node.has_literals {
+                true => self.find(at, &normalised(segment, self.width)),
+                false => None,
+            };
+            let variable = node.variable.filter(|_| self.width == Width::Wide || !segment.is_empty());
+            at = match (literal, variable) {
+                (Some(literal), Some(variable)) => {
+                    self.walk(literal, after, dropped, bits);
+                    variable
+                }
+                (Some(child), None) | (None, Some(child)) => child,
+                (None, None) => return,
+            };
+            path = after;
         }
     }
 }
 
-impl Node {
-    const fn is_bare(&self) -> bool {
-        matches!((&self.exact, &self.rest, self.variable), (RuleSet::Empty, RuleSet::Empty, None))
+/// The first segment, and what comes after its slash, if it has one.
+fn first_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match path.iter().position(|byte| *byte == b'/').and_then(|slash| path.split_at_checked(slash)) {
+        Some((segment, after)) => (segment, after.get(1..)),
+        None => (path, None),
     }
 }
 
@@ -245,6 +261,9 @@ fn edge_text<'a>(edge: &Edge, literals: &'a [u8]) -> &'a [u8] {
     let len = usize::try_from(edge.len).unwrap_or(usize::MAX);
     literals.get(start..start.saturating_add(len)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {

@@ -53,8 +53,21 @@ impl Reading {
             && (self.parameters == Parameters::Kept || memchr::memchr(b';', path).is_some())
     }
 
+    /// A path in which every separator of this reading is a `/`, and only what counts is left.
+    pub(super) fn rewritten(self, path: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(path.len());
+        let segments = path.split(|byte| *byte == b'/').flat_map(|segment| self.segments(segment));
+        for (at, segment) in segments.enumerate() {
+            if at > 0 {
+                out.push(b'/');
+            }
+            out.extend_from_slice(segment);
+        }
+        out
+    }
+
     /// What this reading makes of one segment between slashes.
-    pub(super) fn segments(self, segment: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    pub(super) fn segments(self, segment: &[u8]) -> impl Iterator<Item = &[u8]> {
         let cut_if = move |segment, parameters| {
             if self.parameters == parameters { without_parameters(segment) } else { segment }
         };
@@ -69,7 +82,6 @@ fn without_parameters(segment: &[u8]) -> &[u8] {
 }
 
 /// A segment, cut at each `%2F` if asked to.
-#[derive(Clone)]
 struct EncodedSlashes<'a> {
     rest: Option<&'a [u8]>,
     split: bool,

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use super::chain::Hop;
 use super::form::Percent;
 use crate::credential::AltNames;
-use crate::xfcc::{Key, json, text};
+use crate::xfcc::text::{self, Values};
+use crate::xfcc::{Key, json};
 
 /// What a source needs of an element beyond what the walk needs.
 pub(super) trait Fields<'h>: Hop<'h> {
@@ -61,7 +62,7 @@ impl<'h> Fields<'h> for text::Element<'h> {
     }
 
     fn sans(self) -> usize {
-        self.uri.saturating_add(self.dns)
+        self.uri.count.saturating_add(self.dns.count)
     }
 
     fn is_ordered(self) -> bool {
@@ -69,7 +70,8 @@ impl<'h> Fields<'h> for text::Element<'h> {
     }
 
     fn alt_names(self, uri: bool, dns: bool) -> AltNames<'h> {
-        AltNames::Xfcc { element: self, uri, dns }
+        let values = |carried, key| if carried { self.values(key) } else { Values::NONE };
+        AltNames::Xfcc { uri: values(uri, Key::Uri), dns: values(dns, Key::Dns) }
     }
 }
 

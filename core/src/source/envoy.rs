@@ -159,7 +159,7 @@ impl Envoy {
         let mut subject = None;
         for (at, hop) in hops.iter().enumerate() {
             if let Some(text) = hop.subject().filter(|_| self.subject) {
-                let name = NameText::parse(text.as_bytes());
+                let name = NameText::parse_str(text);
                 let name = name.map_err(|_| Refusal::malformed(Detail::BadName))?;
                 if is_caller(at) {
                     subject = Some(name);
@@ -284,10 +284,6 @@ impl<'k> Hop<'k> for Certified<'k> {
     }
 
     fn uris(self) -> impl Iterator<Item = Cow<'k, str>> {
-        let names = self.known.alt_names();
-        names.whole().iter().filter_map(|name| match name {
-            AltName::Uri(uri) => Some(Cow::Borrowed(&**uri)),
-            _ => None,
-        })
+        self.known.alt_names().whole().iter().filter_map(AltName::uri).map(Cow::Borrowed)
     }
 }

@@ -16,8 +16,8 @@ pub(crate) mod read;
 mod signal;
 mod structured;
 
+use crate::bytes::{DNS_NAME, hex_value};
 use crate::reason::{Detail, Reason};
-use crate::target::hex_digit;
 
 /// A source found something that it must not use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +46,19 @@ pub(crate) struct Needs {
 
 /// 64 hexadecimal digits in either case.
 pub(crate) fn hex_sha256(digits: &[u8]) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = digits.try_into().ok()?;
     let mut hash = [0; 32];
-    if digits.len() != 64 {
-        return None;
+    let mut all = 0;
+    for (byte, pair) in hash.iter_mut().zip(digits.as_chunks().0) {
+        let [high, low] = pair.map(hex_value);
+        all |= high | low;
+        *byte = (high << 4) | low;
     }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
-    }
-    Some(hash)
+    // One that is no digit has left its high bits.
+    (all < 16).then_some(hash)
 }
 
 /// Letters, digits, `-`, `.`, `_`, `*`, and at least one of them.
 pub(crate) fn is_dns_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*');
-    !name.is_empty() && name.bytes().all(allowed)
+    !name.is_empty() && DNS_NAME.run(name.as_bytes()) == name.len()
 }

@@ -11,12 +11,13 @@
 //! ```
 
 mod elements;
+mod key;
 mod scan;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-pub use elements::{Element, Elements};
+pub use elements::{Element, Elements, Names, Values};
 
 use super::{Key, XfccError, never_legal};
 use crate::reason::Detail;
@@ -42,11 +43,17 @@ pub struct Value<'a> {
 impl<'a> Value<'a> {
     /// The value with one layer of quoting removed: `\"` and `\\` become `"` and `\`, every other
     /// pair stays. Not for Subject, whose backslashes are RFC 4514's.
+    #[inline]
     #[must_use]
     pub fn unquoted(&self) -> Cow<'a, str> {
         if !self.quoted || memchr::memchr(b'\\', self.raw.as_bytes()).is_none() {
             return Cow::Borrowed(self.raw);
         }
+        self.without_backslashes()
+    }
+
+    #[cold]
+    fn without_backslashes(&self) -> Cow<'a, str> {
         let mut out = String::with_capacity(self.raw.len());
         let mut changed = false;
         let mut chars = self.raw.chars();
@@ -141,30 +148,50 @@ impl<'a> Reader<'a> {
     fn step(&mut self) -> Result<Option<Event<'a>>, XfccError> {
         let first = match self.state {
             State::NextPair => false,
-            State::FirstPair => true,
-            State::Start => {
-                if self.input.is_empty() {
-                    self.state = State::Done;
+            State::FirstPair | State::Start => {
+                if !self.begin()? {
                     return Ok(None);
                 }
-                self.check_start()?;
                 true
             }
-            State::EndOfElement => {
-                self.state = State::FirstPair;
-                self.seen = 0;
-                return Ok(Some(Event::ElementEnd));
-            }
-            State::EndOfLast => {
-                self.state = State::Done;
+            State::EndOfElement | State::EndOfLast => {
+                self.end();
                 return Ok(Some(Event::ElementEnd));
             }
             State::Done => return Ok(None),
         };
+        self.pair(first).map(|(key, value)| Some(Event::Pair(key, value)))
+    }
+
+    /// Before an element: whether there is one.
+    #[inline]
+    fn begin(&mut self) -> Result<bool, XfccError> {
+        match self.state {
+            State::Start if self.input.is_empty() => {
+                self.state = State::Done;
+                Ok(false)
+            }
+            State::Start => self.check_start().map(|()| true),
+            State::Done => Ok(false),
+            _ => Ok(true),
+        }
+    }
+
+    /// After the last pair of an element.
+    #[inline]
+    const fn end(&mut self) {
+        let is_last = matches!(self.state, State::EndOfLast);
+        self.state = if is_last { State::Done } else { State::FirstPair };
+        self.seen = 0;
+    }
+
+    /// Reads a pair and what follows it.
+    #[inline]
+    fn pair(&mut self, first: bool) -> Result<(Key, Value<'a>), XfccError> {
         let key = self.key(first)?;
         let value = self.value()?;
         self.after_value(value.quoted)?;
-        Ok(Some(Event::Pair(key, value)))
+        Ok((key, value))
     }
 
     /// What only the very first bytes can tell.
@@ -179,35 +206,38 @@ impl<'a> Reader<'a> {
     #[inline]
     fn key(&mut self, first: bool) -> Result<Key, XfccError> {
         let start = self.at;
-        // The letters in lower case, as one number: no two keys of up to eight letters share one,
-        // and a longer key fills the topmost byte, which no known key does.
-        let mut word = 0_u64;
-        let mut at = start;
-        loop {
-            let byte = self.input.get(at).copied();
-            match byte {
-                Some(letter) if letter.is_ascii_alphabetic() => {
-                    word = (word << 8) | u64::from(letter | 0x20);
-                    at = at.wrapping_add(1);
-                }
-                Some(b'=') if at > start => break,
-                _ => return Err(self.no_key(first, start, at)),
-            }
-            scan::work(1);
+        scan::work(8);
+        let front = key::at_front(self.input.get(start..).unwrap_or_default());
+        let (key, letters) = match front {
+            Some(front) => front,
+            None => self.letters(first, start)?,
+        };
+        let once = key::once(key);
+        if self.seen & once != 0 {
+            return Err(error(Detail::DuplicateKey, start));
         }
-        let key = known(word).ok_or(error(Detail::UnknownKey, start))?;
-        if let Some(bit) = single(key) {
-            if self.seen & bit != 0 {
-                return Err(error(Detail::DuplicateKey, start));
-            }
-            self.seen |= bit;
-        }
-        self.at = at.wrapping_add(1);
+        self.seen |= once;
+        self.at = start.wrapping_add(letters).wrapping_add(1);
         Ok(key)
     }
 
-    /// Why there is no key at `start`, the letters of which end at `at`.
+    /// The key at `start` and how many letters it has, read one by one.
     #[cold]
+    fn letters(&self, first: bool, start: usize) -> Result<(Key, usize), XfccError> {
+        let rest = self.input.get(start..).unwrap_or_default();
+        let len = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
+        scan::work(len);
+        let (letters, after) = rest.split_at_checked(len).unwrap_or_default();
+        if letters.is_empty() || !after.starts_with(b"=") {
+            return Err(self.no_key(first, start, start.wrapping_add(len)));
+        }
+        match key::of(letters) {
+            Some(key) => Ok((key, len)),
+            None => Err(error(Detail::UnknownKey, start)),
+        }
+    }
+
+    /// Why there is no key at `start`, the letters of which end at `at`.
     fn no_key(&self, first: bool, start: usize, at: usize) -> XfccError {
         let empty = at == start;
         let code = match self.input.get(at).copied() {
@@ -341,50 +371,6 @@ impl core::iter::FusedIterator for Reader<'_> {}
 
 const fn error(code: Detail, offset: usize) -> XfccError {
     XfccError { code, offset }
-}
-
-/// A key's letters in lower case as one big-endian number.
-const fn word(key: &str) -> u64 {
-    let mut bytes = key.as_bytes();
-    let mut word = 0;
-    while let [first, rest @ ..] = bytes {
-        word = (word << 8) | (*first | 0x20) as u64;
-        bytes = rest;
-    }
-    word
-}
-
-#[inline]
-const fn known(letters: u64) -> Option<Key> {
-    const BY: u64 = word("By");
-    const HASH: u64 = word("Hash");
-    const CERT: u64 = word("Cert");
-    const CHAIN: u64 = word("Chain");
-    const SUBJECT: u64 = word("Subject");
-    const URI: u64 = word("URI");
-    const DNS: u64 = word("DNS");
-    Some(match letters {
-        BY => Key::By,
-        HASH => Key::Hash,
-        CERT => Key::Cert,
-        CHAIN => Key::Chain,
-        SUBJECT => Key::Subject,
-        URI => Key::Uri,
-        DNS => Key::Dns,
-        _ => return None,
-    })
-}
-
-/// The bit of a key that may stand only once in an element.
-#[inline]
-const fn single(key: Key) -> Option<u8> {
-    match key {
-        Key::Hash => Some(1),
-        Key::Cert => Some(2),
-        Key::Chain => Some(4),
-        Key::Subject => Some(8),
-        Key::By | Key::Uri | Key::Dns => None,
-    }
 }
 
 #[cfg(test)]

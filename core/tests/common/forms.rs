@@ -56,19 +56,19 @@ fn check_elements(input: &[u8]) {
             let expected: Vec<_> = pairs.iter().filter(|pair| pair.0 == key).map(|pair| &*pair.1).collect();
             assert_eq!(values, expected);
             let first = match key {
-                Key::By => element.first_by,
+                Key::By => element.by.first,
                 Key::Hash => element.hash,
                 Key::Cert => element.cert,
                 Key::Chain => element.chain,
                 Key::Subject => element.subject,
-                Key::Uri => element.first_uri,
-                Key::Dns => element.first_dns,
+                Key::Uri => element.uri.first,
+                Key::Dns => element.dns.first,
             };
             assert_eq!(first.map(|value| value.raw), expected.first().copied());
             match key {
-                Key::By => assert_eq!(element.by, expected.len()),
-                Key::Uri => assert_eq!(element.uri, expected.len()),
-                Key::Dns => assert_eq!(element.dns, expected.len()),
+                Key::By => assert_eq!(element.by.count, expected.len()),
+                Key::Uri => assert_eq!(element.uri.count, expected.len()),
+                Key::Dns => assert_eq!(element.dns.count, expected.len()),
                 _ => assert!(expected.len() <= 1),
             }
         }

@@ -4,33 +4,26 @@
 //! run. A subtraction may carry a mark into the lanes above a marked one, never below it, so the lowest
 //! mark is exact, and only that one is used.
 
-const LANES: u64 = 0x0101_0101_0101_0101;
+pub(super) const LANES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Where the bare bytes that start at `at` end: at a space, quote, comma, semicolon, or a byte that is
 /// refused.
 #[inline]
 pub(super) fn bare_end(input: &[u8], at: usize) -> usize {
-    run_end(
-        input,
-        at,
-        |lanes| {
-            below(lanes, 0x21) | equal(lanes, b'"') | equal(lanes, b',') | equal(lanes, b';') | above(lanes)
-        },
-        |byte| matches!(byte, 0x00..=0x20 | b'"' | b',' | b';' | 0x7F..),
-    )
+    // All up to the comma, 0x2C, at once: the few bytes among them that do not end the run are rare.
+    let suspects = |lanes| below(lanes, 0x2D) | equal(lanes, b';') | above(lanes);
+    run_end(input, at, suspects, |byte| matches!(byte, 0x00..=0x20 | b'"' | b',' | b';' | 0x7F..))
 }
 
 /// Where the ordinary bytes of a quoted value that start at `at` end: at a quote, a backslash or a
 /// byte that is refused.
 #[inline]
 pub(super) fn quoted_end(input: &[u8], at: usize) -> usize {
-    run_end(
-        input,
-        at,
-        |lanes| below(lanes, 0x20) | equal(lanes, b'"') | equal(lanes, b'\\') | above(lanes),
-        |byte| matches!(byte, 0x00..=0x1F | b'"' | b'\\' | 0x7F..),
-    )
+    // With bit 1 turned over the quote is 0x20, the bytes below 0x20 are still below it, and no others.
+    let turned = |lanes| lanes ^ LANES.wrapping_mul(0x02);
+    let suspects = |lanes| below(turned(lanes), 0x21) | equal(lanes, b'\\') | above(lanes);
+    run_end(input, at, suspects, |byte| matches!(byte, 0x00..=0x1F | b'"' | b'\\' | 0x7F..))
 }
 
 /// Where the whitespace that starts at `at` ends.
@@ -42,20 +35,31 @@ pub(super) fn whitespace_end(input: &[u8], at: usize) -> usize {
     at.wrapping_add(len)
 }
 
-/// Finds the first byte that `stop` says ends the run; `stops` says the same of eight bytes.
+/// Finds the first byte that `stop` says ends the run. `suspects` marks all such bytes of eight, and
+/// maybe others.
 #[inline]
-fn run_end(input: &[u8], start: usize, stops: impl Fn(u64) -> u64, stop: impl Fn(u8) -> bool) -> usize {
+fn run_end(input: &[u8], start: usize, suspects: impl Fn(u64) -> u64, stop: impl Fn(u8) -> bool) -> usize {
     let mut at = start;
     let mut rest = input.get(start..).unwrap_or_default();
-    while let Some((lanes, after)) = rest.split_first_chunk() {
-        let marks = stops(u64::from_le_bytes(*lanes));
-        if marks != 0 {
-            let end = at.wrapping_add((marks.trailing_zeros() >> 3) as usize);
-            work(end.wrapping_sub(start));
-            return end;
+    while let Some((lanes, after)) = rest.split_first_chunk::<8>() {
+        let marks = suspects(u64::from_le_bytes(*lanes));
+        if marks == 0 {
+            at = at.wrapping_add(lanes.len());
+            rest = after;
+            continue;
         }
-        at = at.wrapping_add(lanes.len());
-        rest = after;
+        let before = (marks.trailing_zeros() >> 3) as usize;
+        at = at.wrapping_add(before);
+        match rest.get(before..).and_then(<[u8]>::split_first) {
+            Some((byte, after)) if !stop(*byte) => {
+                at = at.wrapping_add(1);
+                rest = after;
+            }
+            _ => {
+                work(at.wrapping_sub(start));
+                return at;
+            }
+        }
     }
     let len = rest.iter().position(|byte| stop(*byte)).unwrap_or(rest.len());
     let end = at.wrapping_add(len);
@@ -77,7 +81,7 @@ const fn above(lanes: u64) -> u64 {
 
 /// Marks the bytes equal to `byte`.
 #[inline]
-const fn equal(lanes: u64, byte: u8) -> u64 {
+pub(super) const fn equal(lanes: u64, byte: u8) -> u64 {
     below(lanes ^ LANES.wrapping_mul(byte as u64), 1)
 }
 
