@@ -1,9 +1,9 @@
 //! What an operator sees: metrics by switch, the access log, and records that nobody can forge.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use peergate_cli::dev_ca::{self, Leaf, Plan, San};
-use peergate_conformance::envoy::{Behind, LOGGED, Plaintext, Taken, WireRequest, http1};
+use peergate_conformance::envoy::{Behind, KeepAlive, LOGGED, Plaintext, Taken, WireRequest, http1};
 use peergate_conformance::record;
 use peergate_conformance::wasm_host::module_path;
 use serde_json::{Value, json};
@@ -154,4 +154,34 @@ fn names_with_line_feeds_and_quotes_write_no_line_of_their_own() {
         assert_eq!(line.matches('"').count(), 8, "{line}");
     }
     assert!(lines.iter().any(|line| line.contains("cn:a%0Apeergate%20{%22decision%22:")), "{lines:#?}");
+}
+
+/// All on one connection, so that one worker, whose sandbox has a limit of its own, sees them all.
+#[test]
+fn a_flood_fills_neither_the_log_nor_the_gap_in_it_unsaid() {
+    const FLOOD: usize = 3_000;
+    let deployment = json!({ "policy": { "version": 1, "name": "flood", "allow": [] } });
+    let edge = edge(&deployment);
+    edge.server.skip_lines();
+    let mut connection = KeepAlive::new(edge.address);
+    let mut ask = || {
+        let answer = connection.ask(b"GET /v1/orders HTTP/1.1\r\nhost: lab.test\r\n\r\n").unwrap();
+        assert_eq!(answer.status, 401);
+    };
+    let begun = Instant::now();
+    (0..FLOOD).for_each(|_| ask());
+    let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
+    // One more request after a pause is written, and says what was left out.
+    std::thread::sleep(Duration::from_millis(1_100));
+    ask();
+    let records: Vec<_> =
+        edge.server.lines_until_quiet().iter().filter_map(|line| record::decision(line)).collect();
+    let dropped = |record: &Value| record.get("dropped").and_then(Value::as_u64).unwrap_or(0);
+    assert!(records.len() <= 500 + 100 * seconds + 1, "{} lines in {seconds} s", records.len());
+    assert!(records.len() < FLOOD, "this machine is too slow for a flood: {seconds} s");
+    assert!(dropped(records.last().unwrap()) > 0, "{:?}", records.last());
+    let said: u64 = records.iter().map(dropped).sum();
+    assert_eq!(records.len() + usize::try_from(said).unwrap(), FLOOD + 1);
+    let counted = metric(&edge, "peergate_requests_total.decision=.=deny;.;reason=.=no_certificate;.;");
+    assert_eq!(counted, Some(FLOOD as u64 + 1), "the counters miss nothing");
 }
