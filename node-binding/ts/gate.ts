@@ -41,6 +41,8 @@ class Loaded implements Wanted {
   readonly generation = instance.generation();
   readonly #lengths: readonly number[];
   readonly #names = new Map<string, boolean>();
+  /** The names that matter as they came last, by length: comparing is cheaper than looking up. */
+  readonly #last: string[] = [];
 
   constructor(
     readonly texts: Texts,
@@ -55,8 +57,19 @@ class Loaded implements Wanted {
   }
 
   reads(name: string): boolean {
-    // Hardly any other name is as long; looking one up costs far more than this.
-    return this.#lengths.includes(name.length) && this.#matters(name);
+    const { length } = name;
+    // Hardly any other name is as long.
+    if (!this.#lengths.includes(length)) {
+      return false;
+    }
+    if (this.#last[length] === name) {
+      return true;
+    }
+    const matters = this.#matters(name);
+    if (matters) {
+      this.#last[length] = name;
+    }
+    return matters;
   }
 
   #matters(name: string): boolean {

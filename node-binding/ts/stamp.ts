@@ -13,20 +13,42 @@ export interface ClientCertificate {
   readonly verified: boolean;
 }
 
-/** Kept beside requests, not on them: nobody can forge it, and nothing prints it by accident. */
-const stamps = new WeakMap<object, Answer>();
+class Foreign {
+  constructor(subject: object) {
+    return subject;
+  }
+}
+
+/**
+ * A private field on a request that is not ours: nobody else can set it, copy it or print it by
+ * accident. A WeakMap would do the same for a multiple of the price, paid by every request.
+ */
+class Stamp extends Foreign {
+  #answer: Answer | undefined;
+
+  static set(subject: object, answer: Answer | undefined): void {
+    const stamped = #answer in subject ? subject : (new Stamp(subject) as Stamp);
+    stamped.#answer = answer;
+  }
+
+  static get(subject: object): Answer | undefined {
+    return typeof subject === 'object' && subject !== null && #answer in subject ? subject.#answer : undefined;
+  }
+}
 
 /** With a policy in shadow, refused certificates go on as well; these name nobody. */
 const KNOWN_CALLER: readonly string[] = ['allowed', 'no_rule', 'denied_by_rule'];
 
 /** @internal */
 export function stamp(request: object, answer: Answer): void {
-  stamps.set(request, answer);
+  Stamp.set(request, answer);
 }
 
 /** @internal */
 export function unstamp(request: object): void {
-  stamps.delete(request);
+  if (Stamp.get(request) !== undefined) {
+    Stamp.set(request, undefined);
+  }
 }
 
 /**
@@ -34,7 +56,7 @@ export function unstamp(request: object): void {
  * it had none, was refused, or never passed a guard.
  */
 export function getClientCertificate(request: object): ClientCertificate | undefined {
-  const answer = stamps.get(request);
+  const answer = Stamp.get(request);
   return answer === undefined ? undefined : certificateOf(answer);
 }
 
