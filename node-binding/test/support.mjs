@@ -36,7 +36,7 @@ export async function served(listener, use, options = {}) {
 }
 
 /** Sends header lines as they are, repeated and misspelt ones, too. */
-export async function ask(port, { method = 'GET', target = '/v1/x', lines = [] } = {}) {
+export async function ask(port, { method = 'GET', target = '/v1/x', lines = [], body = '' } = {}) {
   const socket = net.connect(port, '127.0.0.1');
   const text = [
     `${method} ${target} HTTP/1.1`,
@@ -46,7 +46,7 @@ export async function ask(port, { method = 'GET', target = '/v1/x', lines = [] }
     '',
     '',
   ];
-  socket.write(Buffer.from(text.join('\r\n'), 'latin1'));
+  socket.write(Buffer.from(text.join('\r\n') + body, 'latin1'));
   const parts = [];
   for await (const part of socket) {
     parts.push(part);
