@@ -246,6 +246,31 @@ test('bytes beyond ASCII are the bytes on the wire', async () => {
   assert.deepEqual(reasons, ['non_ascii_byte']);
 });
 
+test('the channel hears of a request once, and how it ended', async () => {
+  const heard = [];
+  const note = ({ decision }) => heard.push([decision.decision, decision.reason, decision.detail]);
+  subscribe('peergate:decision', note);
+  try {
+    for (const verify of [() => true, async () => false, () => { throw new Error('no'); }]) {
+      const auth = clientCertAuth({ policy, trustPeer, verify });
+      await served(
+        async (request, response) => (await auth(request, response)) && response.end(),
+        (port) => ask(port, { lines: CALLER }),
+      );
+    }
+    const unreadable = clientCertAuth({ policy, trustPeer: () => { throw new Error('no'); } });
+    await served(unreadable, (port) => ask(port, { lines: CALLER }));
+  } finally {
+    unsubscribe('peergate:decision', note);
+  }
+  assert.deepEqual(heard, [
+    ['allow', 'allowed', null],
+    ['deny', 'application', 'verify_refused'],
+    ['deny', 'application', 'verify_failed'],
+    ['deny', 'internal_error', 'unreadable_request'],
+  ]);
+});
+
 test('the channel peergate:decision tells operators what callers are not told', async () => {
   const gate = createGate({ policy });
   const auth = clientCertAuth({ gate, trustPeer });

@@ -127,7 +127,9 @@ export class Gate {
    * Decides about a request. Refuses in doubt, and throws only when `request` is no request at all.
    */
   decide(request: GateRequest): Decision {
-    return this.answer(request, false);
+    const decision = this.answer(request, false);
+    this.publish(request, decision);
+    return decision;
   }
 
   /**
@@ -161,16 +163,19 @@ export class Gate {
     return this.#loaded !== undefined && this.#use((handle) => handle.trustsHeaders());
   }
 
-  /** @internal */
+  /** Decides and tells nobody: for a guard, whose application may have a last word. @internal */
   answer(request: GateRequest, untrustedPeer: boolean): Answer {
     if (typeof request !== 'object' || request === null) {
       throw new TypeError('peergate: decide() takes a request');
     }
-    const answer = this.#answer(request, untrustedPeer);
+    return this.#answer(request, untrustedPeer);
+  }
+
+  /** Tells subscribers how a request was decided in the end. @internal */
+  publish(request: GateRequest, decision: Decision): void {
     if (decisions.hasSubscribers) {
-      decisions.publish({ gate: this, decision: answer, request } satisfies DecisionMessage);
+      decisions.publish({ gate: this, decision, request } satisfies DecisionMessage);
     }
-    return answer;
   }
 
   #answer(request: GateRequest, untrustedPeer: boolean): Answer {

@@ -62,15 +62,11 @@ export class Guard<Peer, Subject extends object> {
    */
   check(request: GateRequest, subject: Subject, peer: Peer | undefined): Answer | Promise<Answer> {
     const answer = this.#decide(request, peer);
-    if (answer.decision !== 'allow') {
+    if (this.#verify !== undefined && answer.decision === 'allow') {
       unstamp(subject);
-      return answer;
+      return this.#confirmed(request, subject, answer, this.#verify);
     }
-    if (this.#verify !== undefined) {
-      return this.#confirmed(answer, subject, this.#verify);
-    }
-    stamp(subject, answer);
-    return answer;
+    return this.#settled(request, subject, answer);
   }
 
   #decide(request: GateRequest, peer: Peer | undefined): Answer {
@@ -83,25 +79,34 @@ export class Guard<Peer, Subject extends object> {
   }
 
   #confirmed(
-    answer: Answer,
+    request: GateRequest,
     subject: Subject,
+    answer: Answer,
     verify: NonNullable<GuardHooks<Peer, Subject>['verify']>,
   ): Answer | Promise<Answer> {
-    unstamp(subject);
-    const settle = (verdict: unknown): Answer => {
-      if (verdict !== true) {
-        return HostRefusal.byApplication('verify_refused');
-      }
-      stamp(subject, answer);
-      return answer;
-    };
-    const failed = (): Answer => HostRefusal.byApplication('verify_failed');
+    const settle = (verdict: unknown): Answer =>
+      this.#settled(request, subject, verdict === true ? answer : HostRefusal.byApplication('verify_refused'));
+    const failed = (): Answer => this.#settled(request, subject, HostRefusal.byApplication('verify_failed'));
+    let verdict: unknown;
     try {
-      const verdict: unknown = verify(certificateOf(answer), subject);
-      return isPromise(verdict) ? Promise.resolve(verdict).then(settle, failed) : settle(verdict);
+      verdict = verify(certificateOf(answer), subject);
+      if (isPromise(verdict)) {
+        return Promise.resolve(verdict).then(settle, failed);
+      }
     } catch {
       return failed();
     }
+    return settle(verdict);
+  }
+
+  #settled(request: GateRequest, subject: Subject, answer: Answer): Answer {
+    if (answer.decision === 'allow') {
+      stamp(subject, answer);
+    } else {
+      unstamp(subject);
+    }
+    this.gate.publish(request, answer);
+    return answer;
   }
 }
 
