@@ -203,6 +203,69 @@ test('the types hold in both module systems, with the types of Express 4 and 5 a
   }
 });
 
+const typedTls = `
+import https from 'node:https';
+import http2 from 'node:http2';
+import { Agent, fetch as fetchOf, request } from 'undici';
+import { createGate, watchPolicy, type PolicyInfo } from 'peergate';
+import { certificateExpiry, createMtlsAgent, reloadServerCertificates, TlsError } from 'peergate/tls';
+import type { CertificateExpiry, CertificateInfo, MtlsAgentOptions, TlsErrorCode } from 'peergate/tls';
+
+const paths = { directory: 'certs', key: 'tls.key', cert: 'tls.crt', ca: ['a.crt', 'b.crt'] };
+const reloader = reloadServerCertificates(https.createServer(), paths, { context: { minVersion: 'TLSv1.3' }, interval: 0 });
+reloadServerCertificates(http2.createSecureServer(), paths).on('error', (error) => {
+  const code: TlsErrorCode = error.code;
+  console.log(code, error instanceof TlsError);
+});
+reloader.on('reloaded', ({ notAfter }) => console.log(notAfter.getTime()));
+const info: CertificateInfo = reloader.current;
+const [soonest]: CertificateExpiry[] = certificateExpiry(paths);
+console.log(info.fingerprint256, soonest?.secondsLeft);
+
+const options: MtlsAgentOptions = { ...paths, pool: { connections: 2 } };
+// Node's own fetch.
+const agent = createMtlsAgent(options);
+fetch('https://localhost', { dispatcher: agent }).then((answer) => answer.status);
+// That of undici, with undici's own types.
+const own = createMtlsAgent({ ...paths, Agent });
+own.certificates.on('reloaded', () => console.log(own.closed));
+request('https://localhost', { dispatcher: own }).then(({ statusCode }) => statusCode);
+fetchOf('https://localhost', { dispatcher: own }).then((answer) => answer.status);
+
+const gate = createGate({ policy: 'policy.json' });
+watchPolicy(gate, 'policy.json', { debounce: 10 }).on('reloaded', (now: PolicyInfo) => console.log(now.sha256));
+// @ts-expect-error a check that stays on
+createMtlsAgent({ ...paths, rejectUnauthorized: false });
+// @ts-expect-error the authority is what makes it mutual
+createMtlsAgent({ key: 'a', cert: 'b' });
+// @ts-expect-error a misspelt document
+watchPolicy(gate, 'policy.json', { document: 'polcy' });
+// @ts-expect-error the files say it
+reloadServerCertificates(https.createServer(), paths, { context: { cert: 'x' } });
+`;
+
+test('the types of peergate/tls hold with undici, without it, and in a browser project', () => {
+  const project = join(folder, 'types-tls');
+  const own = join(project, 'node_modules');
+  mkdirSync(join(own, '@types'), { recursive: true });
+  cpSync(join(modules, 'peergate'), join(own, 'peergate'), { recursive: true });
+  symlinkSync(join(here, 'node_modules/@types/node'), join(own, '@types/node'));
+  symlinkSync(join(here, 'node_modules/undici-types'), join(own, 'undici-types'));
+  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, noEmit: true, target: 'es2022', lib: ['es2023'], module: 'node16', types: ['node'] };
+  const check = (options, files) => {
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, ...options }, files }));
+    checked(project);
+  };
+  writeFileSync(join(project, 'alone.mts'), "export * from 'peergate/tls'; import { createMtlsAgent } from 'peergate/tls'; createMtlsAgent({ ca: 'a', cert: 'b', key: 'c' });");
+  writeFileSync(join(project, 'alone.cts'), "import tls = require('peergate/tls'); tls.certificateExpiry('a');");
+  check({ skipLibCheck: false }, ['alone.mts', 'alone.cts']);
+  check({ skipLibCheck: false, lib: ['es2023', 'dom'] }, ['alone.mts']);
+  check({ skipLibCheck: false, module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '5.0', esModuleInterop: true }, ['alone.cts']);
+  symlinkSync(join(here, 'node_modules/undici'), join(own, 'undici'));
+  writeFileSync(join(project, 'app.mts'), typedTls);
+  check({ skipLibCheck: true }, ['app.mts']);
+});
+
 function checked(project) {
   try {
     run(bin('tsc'), ['--project', project]);
