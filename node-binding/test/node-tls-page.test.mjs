@@ -133,6 +133,15 @@ for (const name of ['client.mjs', 'before-client.mjs']) {
     }));
 }
 
+test('the program of the README runs, and ends by itself', async () => {
+  const readme = readFileSync(join(root, 'node-binding/README.md'), 'utf8');
+  const [, program] = /^```js\n(import https[^]*?peergate\/tls[^]*?)^```$/m.exec(readme);
+  programs['readme.mjs'] = program;
+  const { child, ...told } = await start('readme.mjs', WAYS['renamed files'](bundle(servers[0], ca)), 1);
+  const [code] = await once(child, 'close');
+  assert.deepEqual([code, told.said], [0, '']);
+});
+
 test('expiry.mjs tells the soonest', async () => {
   const files = WAYS['renamed files'](bundle(servers[0], ca));
   const program = await start('expiry.mjs', files, 1);
