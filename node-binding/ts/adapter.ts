@@ -157,9 +157,10 @@ export function incomingOf(candidate: unknown): IncomingMessage | undefined {
     : undefined;
 }
 
-/** Makes core's changes in Web headers; `false` when they must not be changed. @internal */
-export function forwardHeaders(headers: Headers, { remove, set }: Upstream): boolean {
+/** Makes core's changes in Web headers; `false` when they must not be changed, or cannot be asked for. @internal */
+export function forwardHeaders(owner: { readonly headers: Headers }, { remove, set }: Upstream): boolean {
   try {
+    const { headers } = owner;
     for (const name of remove) {
       headers.delete(name);
     }

@@ -80,7 +80,8 @@ function hookOf(adapter: Adapter<FastifyRequest>): ClientCertHook {
       done(denied(answer));
     } else {
       const { status, headers, body } = answer.refusal();
-      void reply.code(status).headers(headers).send(body);
+      // To a text Fastify would add a charset, which this type does not have.
+      void reply.code(status).headers(headers).send(Buffer.from(body));
     }
   }
   return function clientCertAuth(request, reply, done) {

@@ -50,7 +50,7 @@ function outcome(answer: Answer, request: Request): Request | Response {
     return request;
   }
   const headers = new Headers(request.headers);
-  forwardHeaders(headers, upstream);
+  forwardHeaders({ headers }, upstream);
   const next = new Request(request, { headers });
   stamp(next, answer);
   return next;

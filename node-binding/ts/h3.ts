@@ -46,8 +46,8 @@ export function clientCertAuth<Event extends H3EventLike = H3EventLike>(
     if (answer.decision === 'allow') {
       const upstream = answer.upstream();
       if (changes(upstream)) {
-        // In h3 1 these are a copy, which somebody may have asked for already.
-        forwardHeaders(event.headers, upstream);
+        // In h3 1 these are a copy, which somebody may have asked for already; over HTTP/2 nobody can.
+        forwardHeaders(event, upstream);
       }
       return undefined;
     }

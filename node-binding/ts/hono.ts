@@ -64,9 +64,9 @@ async function ask(adapter: Adapter<Context>, context: Context): Promise<Answer>
     ? adapter.checkWeb(req.raw, context, [req, req.raw])
     : adapter.checkBoth(incoming, context, [req, req.raw, incoming], req.raw.method, lineOf(req.raw.url)));
   const upstream = answer.upstream();
-  if (answer.decision === 'allow' && changes(upstream) && !forwardHeaders(req.raw.headers, upstream)) {
+  if (answer.decision === 'allow' && changes(upstream) && !forwardHeaders(req.raw, upstream)) {
     const headers = new Headers(req.raw.headers);
-    forwardHeaders(headers, upstream);
+    forwardHeaders({ headers }, upstream);
     req.raw = new Request(req.raw, { headers });
   }
   return answer;

@@ -243,7 +243,8 @@ async function h3v1({ auth, mounted, before, times = 1, onError }, serve) {
       report(seen, {
         requests: [event, event.node.req],
         state: event.context[auth.stateKey ?? 'clientCertificate'],
-        header: one(h3.getHeader(event, HEADER), event.headers.get(HEADER)),
+        // Over HTTP/2 h3 itself cannot make Web headers.
+        header: one(h3.getHeader(event, HEADER), ...(event.node.req.httpVersionMajor === 2 ? [] : [event.headers.get(HEADER)])),
         url: event.path,
         body: event.method === 'POST' ? await h3.readRawBody(event) : '',
       }),
