@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt::Write;
 
+use crate::print::json_string;
 use crate::reason::{Detail, Reason};
 
 /// What a host does with a request.
@@ -158,10 +159,9 @@ fn write_verdict(out: &mut String, verdict: Verdict, reason: Reason) {
 
 fn member(out: &mut String, name: &str, value: Option<&str>) {
     let _ = write!(out, ",\"{name}\":");
-    match value.map(serde_json::to_string) {
-        Some(Ok(text)) => out.push_str(&text),
-        // A string always has a JSON form.
-        Some(Err(_)) | None => out.push_str("null"),
+    match value {
+        Some(text) => json_string(out, text),
+        None => out.push_str("null"),
     }
 }
 

@@ -6,17 +6,18 @@
 
 mod canonical;
 mod lines;
+mod parts;
 mod scan;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
 use crate::load::{Document, LoadCode, LoadError, Place};
 use lines::Lines;
+pub(crate) use parts::{Parts, string};
 
 /// A text that is JSON within our limits.
 #[derive(Debug)]
@@ -69,7 +70,8 @@ impl<'a> Text<'a> {
                 return Err(fault(LoadCode::InvalidUtf8, document, good, good.len(), String::new()));
             }
         };
-        let _: &RawValue = serde_json::from_str(text).map_err(|error| {
+        // Nothing but the syntax: its readers of values would bring those of fractions with them.
+        let _: IgnoredAny = serde_json::from_str(text).map_err(|error| {
             fault(LoadCode::InvalidJson, document, text, syntax_offset(text, &error), String::new())
         })?;
         scan::check(text).map_err(|(code, offset, pointer)| fault(code, document, text, offset, pointer))?;
@@ -115,29 +117,32 @@ impl<'a> Node<'a> {
 
     /// A string, decoded; borrowed when it holds no escape.
     pub(crate) fn string(self) -> Option<Cow<'a, str>> {
-        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-            return Some(Cow::Borrowed(inner));
-        }
-        serde_json::from_str::<String>(self.0).ok().map(Cow::Owned)
+        string(self.0)
     }
 
     /// The elements of an array; none of anything else.
     pub(crate) fn elements(self) -> Vec<Node<'a>> {
-        let raw: Vec<&RawValue> = serde_json::from_str(self.0).unwrap_or_default();
-        raw.into_iter().map(|value| Node(value.get())).collect()
+        let mut elements = Vec::new();
+        if self.kind() == Kind::Array {
+            elements.extend(Parts::of(self.0).map(Node));
+        }
+        elements
     }
 
     /// The members of an object in file order, keys decoded; none of anything else.
     pub(crate) fn members(self) -> Vec<Member<'a>> {
-        let member = |(key_node, value): (Node<'a>, Node<'a>)| {
-            Some(Member { key: key_node.string()?, key_node, value })
-        };
-        self.raw_members().into_iter().filter_map(member).collect()
-    }
-
-    fn raw_members(self) -> Vec<(Node<'a>, Node<'a>)> {
-        serde_json::Deserializer::from_str(self.0).deserialize_map(Members).unwrap_or_default()
+        let mut members = Vec::new();
+        if self.kind() == Kind::Object {
+            let mut parts = Parts::of(self.0);
+            while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+                members.extend(string(key).map(|text| Member {
+                    key: text,
+                    key_node: Node(key),
+                    value: Node(value),
+                }));
+            }
+        }
+        members
     }
 
     /// SHA-256 of the canonical form (RFC 8785).
@@ -163,25 +168,6 @@ pub(crate) fn push_index(pointer: &mut String, index: usize) {
     use core::fmt::Write;
     // Writing to a String cannot fail.
     let _ = write!(pointer, "/{index}");
-}
-
-/// Collects the raw members of an object.
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(Node<'de>, Node<'de>)>;
-
-    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            members.push((Node(key.get()), Node(value.get())));
-        }
-        Ok(members)
-    }
 }
 
 /// serde_json gives a line, and a column in bytes: of the byte that it stopped at, or for a raw

@@ -5,6 +5,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write;
+
+use crate::print::json_string;
 
 /// Which document a place is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,32 @@ impl Place {
         out.push_str(&self.pointer);
         out
     }
+}
+
+impl LoadError {
+    /// Writes the JSON form: `code`, `message`, `pointer`, `line`, `column` and `hint`.
+    pub fn write_json(&self, out: &mut String) {
+        write_finding(out, self.code.code(), self.code.message(), &self.place, self.hint);
+    }
+}
+
+impl Warning {
+    /// Writes the JSON form, which is that of an error.
+    pub fn write_json(&self, out: &mut String) {
+        write_finding(out, self.code.code(), self.code.message(), &self.place, self.hint);
+    }
+}
+
+fn write_finding(out: &mut String, code: &str, message: &str, place: &Place, hint: &str) {
+    let pointer = place.full_pointer();
+    let texts =
+        [("{\"code\":", code), (",\"message\":", message), (",\"pointer\":", &pointer), (",\"hint\":", hint)];
+    for (key, text) in texts {
+        out.push_str(key);
+        json_string(out, text);
+    }
+    // Writing to a String cannot fail.
+    let _ = write!(out, ",\"line\":{},\"column\":{}}}", place.line, place.column);
 }
 
 /// One row a code: variant, code, message, usual hint.

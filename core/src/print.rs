@@ -1,4 +1,4 @@
-//! How numbers of a certificate are written for people: one spelling for all hosts.
+//! How numbers of a certificate are written for people, and texts in JSON: one spelling for all hosts.
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -15,6 +15,27 @@ pub(crate) fn serial_number(serial: &[u8]) -> String {
         let _ = write!(out, "{byte:02x}");
     }
     out
+}
+
+/// A JSON string. Escaped is what JSON demands; the rest stands as it is.
+pub(crate) fn json_string(out: &mut String, text: &str) {
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            letter if letter < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
 }
 
 /// `2026-11-22T01:02:03Z`. Certificates say years from 0 to 9999.
@@ -49,4 +70,19 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = of_year.saturating_sub(month.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
     let (month, next) = if month < 10 { (month.saturating_add(3), 0) } else { (month.saturating_sub(9), 1) };
     (era.saturating_mul(400).saturating_add(year).saturating_add(next), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn strings_are_those_of_serde_json(text in "([\\x00-\\x7f]|\\PC|.){0,20}") {
+            let mut out = String::new();
+            json_string(&mut out, &text);
+            prop_assert_eq!(out, serde_json::to_string(&text).unwrap());
+        }
+    }
 }

@@ -124,7 +124,7 @@ fn each_rule_shows_at_its_byte() {
         (br#"[{"uri":[],"dns":[],"\u0075ri":[]}]"#, DuplicateKey, 20),
         (br#"[{"by":[],"by":[]}]"#, DuplicateKey, 10),
         // Shapes.
-        (br#"[{"uri":"a"}]"#, BadJson, 10),
+        (br#"[{"uri":"a"}]"#, BadJson, 8),
         (br#"[{"hash":["a"]}]"#, BadJson, 9),
         (br#"[{"hash":null}]"#, BadJson, 9),
         (br#"[{"hash":1}]"#, BadJson, 9),
@@ -148,10 +148,10 @@ fn each_rule_shows_at_its_byte() {
         (br#"[{"uri":["a]}]"#, BadJson, 13),
         (br#"[{'uri':[]}]"#, BadJson, 2),
         (br#"[{}{}]"#, BadJson, 3),
-        (br#"[[]]"#, BadJson, 0),
+        (br#"[[]]"#, BadJson, 1),
         (br#"[1]"#, BadJson, 1),
-        (br#"["By=a"]"#, BadJson, 6),
-        (br#"[null]"#, BadJson, 4),
+        (br#"["By=a"]"#, BadJson, 1),
+        (br#"[null]"#, BadJson, 1),
     ];
     let mut wrong = Vec::new();
     for (input, code, offset) in table {

@@ -1,9 +1,8 @@
 //! Loading documents, and saying in JSON what is wrong with them.
 
 use peergate_core::limits::HostLimits;
-use peergate_core::load::{LoadErrors, Place};
+use peergate_core::load::{LoadError, LoadErrors};
 use peergate_core::{Documents, Gate, Warning};
-use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 
 /// A policy and a source.
@@ -23,10 +22,7 @@ pub(crate) fn policy_path(deployment: &[u8]) -> Result<Option<String>, JsValue> 
 
 /// Doubts about documents that were taken.
 pub(crate) fn warnings(warnings: &[Warning]) -> String {
-    let list = warnings
-        .iter()
-        .map(|warning| entry(warning.code.code(), warning.code.message(), &warning.place, warning.hint));
-    Value::Array(list.collect()).to_string()
+    list(warnings, Warning::write_json)
 }
 
 fn load(documents: Documents<'_>) -> Result<Gate, JsValue> {
@@ -34,18 +30,18 @@ fn load(documents: Documents<'_>) -> Result<Gate, JsValue> {
 }
 
 fn refused(errors: &LoadErrors) -> JsValue {
-    let list =
-        errors.iter().map(|error| entry(error.code.code(), error.code.message(), &error.place, error.hint));
-    JsValue::from_str(&Value::Array(list.collect()).to_string())
+    JsValue::from_str(&list(errors, LoadError::write_json))
 }
 
-fn entry(code: &str, message: &str, place: &Place, hint: &str) -> Value {
-    json!({
-        "code": code,
-        "message": message,
-        "pointer": place.full_pointer(),
-        "line": place.line,
-        "column": place.column,
-        "hint": hint,
-    })
+/// A JSON array.
+fn list<T>(entries: &[T], write: fn(&T, &mut String)) -> String {
+    let mut out = String::from("[");
+    for (at, entry) in entries.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(entry, &mut out);
+    }
+    out.push(']');
+    out
 }

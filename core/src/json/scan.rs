@@ -101,7 +101,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
 }
 
 /// The code unit of a `\u` escape at this offset, if there is one.
-fn escaped_unit(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn escaped_unit(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at.saturating_add(6))?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0_u32, |unit, digit| Some(unit.wrapping_shl(4) | char::from(*digit).to_digit(16)?))
 }

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Write;
 
 use super::Certificate;
-use crate::print::{rfc3339, serial_number};
+use crate::print::{json_string, rfc3339, serial_number};
 
 // Writing to a String cannot fail, which is why the results below are dropped.
 
@@ -29,7 +29,7 @@ impl Certificate {
             if at > 0 {
                 out.push(',');
             }
-            string(&mut out, &name.to_string());
+            json_string(&mut out, &name.to_string());
         }
         out.push(']');
         text(&mut out, "notBefore", &rfc3339(self.not_before));
@@ -62,16 +62,11 @@ fn key(out: &mut String, name: &str) {
 
 fn text(out: &mut String, name: &str, value: &str) {
     key(out, name);
-    string(out, value);
+    json_string(out, value);
 }
 
 fn optional(out: &mut String, name: &str, value: Option<Cow<'_, str>>) {
     if let Some(value) = value {
         text(out, name, &value);
     }
-}
-
-fn string(out: &mut String, value: &str) {
-    // A string always has a JSON form.
-    out.push_str(&serde_json::to_string(value).unwrap_or_default());
 }

@@ -53,7 +53,7 @@ pub struct Element<'a> {
 /// | `space_in_value` | at the first of the spaces at the end |
 /// | `unknown_key`, `duplicate_key` | at the key's opening quote |
 /// | `control_byte`, `non_ascii_byte` | at the opening quote of the string that holds it as an escape |
-/// | `bad_json` | where the JSON, or its shape, goes wrong: at the string that should be another one, else where the token that is wrong starts or ends, give or take a byte |
+/// | `bad_json` | at the value that should be another one; where the text is no JSON, where the token that is wrong starts or ends, give or take a byte |
 pub fn parse(input: &[u8]) -> Result<Vec<Element<'_>>, XfccError> {
     match input.first() {
         None => return Ok(Vec::new()),
