@@ -33,17 +33,31 @@ impl Class {
     }
 }
 
-/// Hexadecimal digits of either case by their bytes; more than 15 for any other byte.
+/// The bytes that eight hexadecimal digits of either case spell. All eight at once, each in a lane of
+/// one number: no sum here is more than a lane holds.
 #[inline]
-pub(crate) fn hex_value(byte: u8) -> u8 {
-    HEX.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT)
+pub(crate) fn four_bytes(digits: [u8; 8]) -> Option<[u8; 4]> {
+    const fn all(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    /// The high bit of each lane that is at least `least`.
+    const fn from(lanes: u64, least: u8) -> u64 {
+        lanes.wrapping_add(all(0x80_u8.wrapping_sub(least)))
+    }
+    let lanes = u64::from_le_bytes(digits);
+    let lower = lanes | all(0x20);
+    let is_digit = from(lanes, b'0') & !from(lanes, b':');
+    let is_letter = from(lower, b'a') & !from(lower, b'g') & all(0x80);
+    if (lanes & all(0x80)) != 0 || (is_digit | is_letter) & all(0x80) != all(0x80) {
+        return None;
+    }
+    // A letter's low half counts from 1.
+    let values = (lanes & all(0x0F)).wrapping_add((is_letter >> 7).wrapping_mul(9));
+    let [first, _, second, _, third, _, fourth, _] = ((values << 4) | (values >> 8)).to_le_bytes();
+    Some([first, second, third, fourth])
 }
 
-/// No digit: none of its four high bits are a digit's.
-const NO_DIGIT: u8 = 0xFF;
-
 static CLASSES: [u8; 256] = classes();
-static HEX: [u8; 256] = hex();
 
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
 const fn classes() -> [u8; 256] {
@@ -78,18 +92,6 @@ const fn classes() -> [u8; 256] {
     classes
 }
 
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
-const fn hex() -> [u8; 256] {
-    let mut values = [NO_DIGIT; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        values[b"0123456789abcdef"[digit as usize] as usize] = digit;
-        values[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    values
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,11 +111,6 @@ mod tests {
                 "{char:?}"
             );
             assert_eq!(PLAIN_VALUE.has(byte), !"\0 #\"+,;<>\\".contains(char), "{char:?}");
-            assert_eq!(
-                char.to_digit(16),
-                Some(u32::from(hex_value(byte))).filter(|digit| *digit < 16),
-                "{char:?}"
-            );
         }
     }
 
@@ -123,5 +120,21 @@ mod tests {
         assert_eq!(DNS_NAME.run(b"abc"), 3);
         assert_eq!(DNS_NAME.run(b""), 0);
         assert_eq!(TRUST_DOMAIN.run(b"A"), 0);
+    }
+
+    #[test]
+    fn eight_digits_are_four_bytes() {
+        assert_eq!(four_bytes(*b"0123abFf"), Some([0x01, 0x23, 0xAB, 0xFF]));
+        for at in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut digits = *b"97aAfF00";
+                digits[at] = byte;
+                let text = digits.is_ascii().then(|| core::str::from_utf8(&digits).unwrap());
+                let number =
+                    text.filter(|text| !text.contains('+')).map(|text| u32::from_str_radix(text, 16));
+                let expected = number.and_then(Result::ok).map(u32::to_be_bytes);
+                assert_eq!(four_bytes(digits), expected, "{digits:?}");
+            }
+        }
     }
 }

@@ -195,7 +195,7 @@ impl Gate {
             Err(refusal) => self.refuse(refusal, None),
             Ok(caller) => {
                 let credential = caller.credential(source.is_verified(peer));
-                own(self.conclude(request, target, Some(credential), FROM_CERTIFICATE, trace))
+                own(self.conclude(request, target, Some(&credential), FROM_CERTIFICATE, trace))
             }
         }
     }
@@ -219,11 +219,11 @@ impl Gate {
             (_, Value::Absent | Value::Empty) => self.conclude(request, target, None, FROM_HEADER, trace),
             (XfccFormat::Text, Value::One(value)) => {
                 let caller = envoy.read_text(value, around, trace);
-                self.conclude_envoy(request, target, caller, trace)
+                self.conclude_envoy(request, target, &caller, trace)
             }
             (XfccFormat::Text, Value::Joined(value)) => {
                 let caller = envoy.read_text(value, around, trace);
-                own(self.conclude_envoy(request, target, caller, trace))
+                own(self.conclude_envoy(request, target, &caller, trace))
             }
             (XfccFormat::Json, value) => {
                 let elements = match json::parse(value.bytes().unwrap_or_default()) {
@@ -231,7 +231,7 @@ impl Gate {
                     Err(error) => return self.refuse(Refusal::malformed(error.code), None),
                 };
                 let caller = envoy.read_json(&elements, around, trace);
-                own(self.conclude_envoy(request, target, caller, trace))
+                own(self.conclude_envoy(request, target, &caller, trace))
             }
         }
     }
@@ -240,19 +240,19 @@ impl Gate {
         &'g self,
         request: &Request<'_>,
         target: target::Target<'_>,
-        caller: Result<Option<envoy::Caller<'c>>, Refusal>,
+        caller: &Result<envoy::Caller<'c>, Refusal>,
         trace: &mut T,
     ) -> Decision<'g, 'c> {
         match caller {
-            Err(refusal) => self.refuse(refusal, None),
-            Ok(None) => self.conclude(request, target, None, FROM_HEADER, trace),
-            Ok(Some(envoy::Caller::Fields(credential))) => {
+            Err(refusal) => self.refuse(*refusal, None),
+            Ok(envoy::Caller::None) => self.conclude(request, target, None, FROM_HEADER, trace),
+            Ok(envoy::Caller::Fields(credential)) => {
                 self.conclude(request, target, Some(credential), FROM_HEADER, trace)
             }
-            Ok(Some(envoy::Caller::Certificate(known))) => {
+            Ok(envoy::Caller::Certificate(known)) => {
                 // The proxy's promise: XFCC has no field that says so.
                 let credential = known.credential(true);
-                own(self.conclude(request, target, Some(credential), FROM_CERTIFICATE, trace))
+                own(self.conclude(request, target, Some(&credential), FROM_CERTIFICATE, trace))
             }
         }
     }
@@ -273,7 +273,7 @@ impl Gate {
             Ok(None) => self.conclude(request, target, None, FROM_HEADER, trace),
             Ok(Some(presented)) => {
                 let origin = if presented.is_certificate() { FROM_CERTIFICATE } else { FROM_HEADER };
-                own(self.conclude(request, target, Some(presented.credential()), origin, trace))
+                own(self.conclude(request, target, Some(&presented.credential()), origin, trace))
             }
         }
     }
@@ -283,7 +283,7 @@ impl Gate {
         &'g self,
         request: &Request<'_>,
         target: target::Target<'_>,
-        caller: Option<Credential<'c>>,
+        caller: Option<&Credential<'c>>,
         origin: Origin,
         trace: &mut T,
     ) -> Decision<'g, 'c> {
@@ -292,20 +292,20 @@ impl Gate {
             return self.decision(rulings.enforced, rulings.with_shadow);
         };
         if T::WATCHES {
-            watch(&credential, origin, trace);
+            watch(credential, origin, trace);
         }
         let domains = self.trust_domains.as_deref();
-        let spiffe = match authenticate::check(&credential, &self.source, domains, request.now) {
+        let spiffe = match authenticate::check(credential, &self.source, domains, request.now) {
             Ok(spiffe) => spiffe,
-            Err(refusal) => return self.refuse(refusal, Some(&credential)),
+            Err(refusal) => return self.refuse(refusal, Some(credential)),
         };
-        let facts = Facts { credential: &credential, spiffe: spiffe.as_deref() };
+        let facts = Facts { credential, spiffe: spiffe.as_deref() };
         let rulings = self.policy.rule(request.method, target, Some(&facts), trace);
         Decision {
             verified: Some(credential.verified),
             sha256: credential.sha256,
             not_after: credential.window.map(|(_, last)| last),
-            identity: authenticate::identity(&credential, spiffe),
+            identity: authenticate::identity(credential, spiffe),
             ..self.decision(rulings.enforced, rulings.with_shadow)
         }
     }

@@ -175,5 +175,6 @@ const fn error(code: SpiffeCode, offset: usize) -> SpiffeError {
 
 /// Whether a URI claims to be a SPIFFE ID, in any case of the scheme.
 pub(crate) fn has_spiffe_scheme(uri: &str) -> bool {
-    uri.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"spiffe:"))
+    let scheme = uri.as_bytes().first_chunk::<7>();
+    scheme.is_some_and(|scheme| scheme == b"spiffe:" || scheme.eq_ignore_ascii_case(b"spiffe:"))
 }

@@ -33,14 +33,42 @@ impl<'r> Upstream<'r> {
 /// CGI, WSGI and PHP fold them.
 #[must_use]
 pub fn is_alias(name: &[u8], header: &str) -> bool {
+    likeness(name, header) != Likeness::Other
+}
+
+/// How a name relates to a header's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// Not at all.
+    Other,
+    /// Some servers read it as the header's.
+    Alias,
+    /// It is the header's, in some case.
+    Same,
+}
+
+#[inline]
+pub(crate) fn likeness(name: &[u8], header: &str) -> Likeness {
+    // Nearly all names of this length are the header's as it stands.
+    match name.len() == header.len() {
+        false => Likeness::Other,
+        true if name == header.as_bytes() => Likeness::Same,
+        true => folded_likeness(name, header),
+    }
+}
+
+fn folded_likeness(name: &[u8], header: &str) -> Likeness {
     let fold = |byte: u8| match byte {
         b'_' | b'.' => b'-',
         byte => byte.to_ascii_lowercase(),
     };
-    // Nearly all names of this length are the header itself, or another one from the first letter on.
-    name.len() == header.len()
-        && (name.eq_ignore_ascii_case(header.as_bytes())
-            || name.iter().zip(header.bytes()).all(|(a, b)| fold(*a) == fold(b)))
+    if name.eq_ignore_ascii_case(header.as_bytes()) {
+        Likeness::Same
+    } else if name.iter().zip(header.bytes()).all(|(a, b)| fold(*a) == fold(b)) {
+        Likeness::Alias
+    } else {
+        Likeness::Other
+    }
 }
 
 /// The caller in the notation of `san`, so that a common name can never pass for a SPIFFE ID.

@@ -5,25 +5,21 @@
 
 use peergate_core::Header;
 
-/// Splits a buffer into header lines that borrow from it; `None` unless it is exactly one map.
-pub(crate) fn decode(buffer: &[u8]) -> Option<Vec<Header<'_>>> {
+/// Hands every header line of a buffer to `take`; `None` unless the buffer is exactly one map.
+pub(crate) fn read<'b>(buffer: &'b [u8], mut take: impl FnMut(Header<'b>)) -> Option<()> {
     // The proxy hands over no buffer at all for an empty map.
     if buffer.is_empty() {
-        return Some(Vec::new());
+        return Some(());
     }
     let (count, rest) = integer(buffer)?;
-    let (mut lengths, mut bytes) = rest.split_at_checked(count.checked_mul(8)?)?;
-    // Bounded by the buffer: `count` lengths were just found in it.
-    let mut headers = Vec::with_capacity(count);
-    while !lengths.is_empty() {
-        let (name_length, after_name) = integer(lengths)?;
-        let (value_length, after_value) = integer(after_name)?;
-        let (name, after) = terminated(bytes, name_length)?;
-        let (value, after) = terminated(after, value_length)?;
-        headers.push((name, value));
-        (lengths, bytes) = (after_value, after);
+    let (lengths, mut bytes) = rest.split_at_checked(count.checked_mul(8)?)?;
+    for [name_length, value_length] in lengths.as_chunks().0.iter().map(two_lengths) {
+        let (name, after) = terminated(bytes, name_length?)?;
+        let (value, after) = terminated(after, value_length?)?;
+        take((name, value));
+        bytes = after;
     }
-    bytes.is_empty().then_some(headers)
+    bytes.is_empty().then_some(())
 }
 
 /// The same form, for the header lines of a local answer.
@@ -52,6 +48,10 @@ fn integer(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::try_from(u32::from_le_bytes(*head)).ok()?, rest))
 }
 
+fn two_lengths([a, b, c, d, e, f, g, h]: &[u8; 8]) -> [Option<usize>; 2] {
+    [[*a, *b, *c, *d], [*e, *f, *g, *h]].map(|bytes| usize::try_from(u32::from_le_bytes(bytes)).ok())
+}
+
 fn terminated(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
     let (taken, rest) = bytes.split_at_checked(length)?;
     match rest.split_first() {
@@ -63,6 +63,11 @@ fn terminated(bytes: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(buffer: &[u8]) -> Option<Vec<Header<'_>>> {
+        let mut lines = Vec::new();
+        read(buffer, |line| lines.push(line)).map(|()| lines)
+    }
 
     fn map(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
         let mut out = (pairs.len() as u32).to_le_bytes().to_vec();

@@ -54,6 +54,9 @@ impl RootContext for Root {
 pub(crate) struct Plugin {
     /// The policy and the source.
     pub(crate) gate: Gate,
+    /// A bit for each length of a name of which the gate reads headers; the last one is for all longer
+    /// ones, too.
+    lengths: u64,
     log: LogMode,
     limiter: Limiter,
     requests: Counters,
@@ -116,6 +119,7 @@ impl Plugin {
         let version = env!("CARGO_PKG_VERSION");
         host::log(Level::Info, &format!("peergate: {version}, policy {name} in force, sha256 {sha256}"));
         Self {
+            lengths: gate.header_lengths().fold(0, |bits, length| bits | length_bit(length)),
             log: gate.log_mode(),
             limiter: Limiter::new(Reason::ALL.len().saturating_add(1), now_ns.unwrap_or(0)),
             requests: Counters::new(metrics::requests),
@@ -126,6 +130,11 @@ impl Plugin {
             withheld: Cell::new(false),
             gate,
         }
+    }
+
+    /// Whether a header line of this name may matter: the gate looks closer.
+    pub(crate) const fn may_read(&self, name: &[u8]) -> bool {
+        self.lengths & length_bit(name.len()) != 0
     }
 
     /// Counts a decision and logs it, as configured.
@@ -169,6 +178,10 @@ impl Plugin {
             );
         }
     }
+}
+
+const fn length_bit(length: usize) -> u64 {
+    if length < 63 { 1 << length } else { 1 << 63 }
 }
 
 thread_local! {

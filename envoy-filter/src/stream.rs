@@ -69,13 +69,7 @@ impl HttpContext for Stream {
 fn handle(plugin: &Plugin) -> Result<bool, HostError> {
     let buffer = host::request_headers()?;
     let malformed = HostError { call: "proxy_get_header_map_pairs", status: MALFORMED };
-    let mut headers = pairs::decode(&buffer).ok_or(malformed)?;
-    #[cfg(feature = "trap-for-tests")]
-    if headers.iter().any(|(name, _)| *name == b"x-peergate-trap") {
-        std::arch::wasm32::unreachable();
-    }
-    let (method, target) = take_pseudo_headers(&mut headers);
-
+    let Head { method, target, headers } = Head::read(&buffer, plugin).ok_or(malformed)?;
     let gate = &plugin.gate;
     let presented = peer::presented(gate)?;
     let certificate = match &presented {
@@ -106,20 +100,36 @@ fn handle(plugin: &Plugin) -> Result<bool, HostError> {
     Ok(allowed)
 }
 
-/// Removes the pseudo-headers and returns `:method` and `:path`. One that is missing (CONNECT has no
-/// path) or there twice is empty, which no check of the request line lets through.
-fn take_pseudo_headers<'r>(headers: &mut Vec<Header<'r>>) -> (&'r [u8], &'r [u8]) {
-    let (mut method, mut target) = (None, None);
-    headers.retain(|(name, value)| {
-        let slot = match *name {
-            b":method" => &mut method,
-            b":path" => &mut target,
-            _ => return name.first() != Some(&b':'),
-        };
-        *slot = Some(if slot.is_none() { *value } else { b"" });
-        false
-    });
-    (method.unwrap_or(b""), target.unwrap_or(b""))
+/// What the gate looks at of a request's header map.
+struct Head<'r> {
+    method: &'r [u8],
+    target: &'r [u8],
+    headers: Vec<Header<'r>>,
+}
+
+impl<'r> Head<'r> {
+    /// `None` when the buffer is no header map. A pseudo-header that is missing (CONNECT has no path)
+    /// or there twice is empty, which no check of the request line lets through.
+    fn read(buffer: &'r [u8], plugin: &Plugin) -> Option<Self> {
+        let (mut method, mut target) = (None, None);
+        let mut headers = Vec::new();
+        pairs::read(buffer, |(name, value)| {
+            let slot = match name {
+                b":method" => &mut method,
+                b":path" => &mut target,
+                #[cfg(feature = "trap-for-tests")]
+                b"x-peergate-trap" => std::arch::wasm32::unreachable(),
+                _ => {
+                    if plugin.may_read(name) {
+                        headers.push((name, value));
+                    }
+                    return;
+                }
+            };
+            *slot = Some(if slot.is_none() { value } else { b"" });
+        })?;
+        Some(Self { method: method.unwrap_or(b""), target: target.unwrap_or(b""), headers })
+    }
 }
 
 /// What the service is told about the caller, and nothing that the client said in its place.

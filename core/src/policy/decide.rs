@@ -76,6 +76,9 @@ impl Policy {
             *hit &= method & path;
         }
         let with_shadow = self.ruling(&hits, caller.is_some());
+        if !self.has_shadow_rules {
+            return Rulings { enforced: with_shadow, with_shadow };
+        }
         for (hit, enforced) in hits.iter_mut().zip(&self.enforced) {
             *hit &= enforced;
         }

@@ -87,8 +87,12 @@ impl Facts<'_, '_> {
             }
         }
         let Credential { subject, issuer, serial, extensions, .. } = self.credential;
-        look_up_name(subject, table, Kind::Subject, Kind::SubjectAttribute, &mut find);
-        look_up_name(issuer, table, Kind::Issuer, Kind::IssuerAttribute, &mut find);
+        if table.has(Kind::Subject) || table.has(Kind::SubjectAttribute) {
+            look_up_name(subject, table, Kind::Subject, Kind::SubjectAttribute, &mut find);
+        }
+        if table.has(Kind::Issuer) || table.has(Kind::IssuerAttribute) {
+            look_up_name(issuer, table, Kind::Issuer, Kind::IssuerAttribute, &mut find);
+        }
         if let Some(serial) = serial.filter(|_| table.has(Kind::Serial)) {
             find(Kind::Serial, serial, &[], yes);
         }

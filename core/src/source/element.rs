@@ -26,7 +26,7 @@ pub(super) trait Fields<'h>: Hop<'h> {
     const CERT_ESCAPES: Percent;
 }
 
-impl<'h> Hop<'h> for text::Element<'h> {
+impl<'h> Hop<'h> for &text::Element<'h> {
     fn by(self) -> impl Iterator<Item = Cow<'h, str>> {
         self.values(Key::By).map(|value| value.unquoted())
     }
@@ -36,7 +36,7 @@ impl<'h> Hop<'h> for text::Element<'h> {
     }
 }
 
-impl<'h> Fields<'h> for text::Element<'h> {
+impl<'h> Fields<'h> for &text::Element<'h> {
     const WRITES_EMPTY: bool = true;
     const CERT_ESCAPES: Percent = Percent::Component;
 

@@ -17,7 +17,7 @@ use crate::limits::{SANS, XFCC_ELEMENTS, XFCC_PAIRS};
 use crate::reason::{Detail, Reason};
 use crate::request::Peer;
 use crate::trace::{Event, Trace};
-use crate::xfcc::{json, text};
+use crate::xfcc::{XfccError, json, text};
 
 /// How this deployment's Envoy writes the header, and what is expected of it.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct Envoy {
     reason = "one lives at a time, and a box would allocate for each request"
 )]
 pub(crate) enum Caller<'h> {
+    /// Nobody: there is no element.
+    None,
     Fields(Credential<'h>),
     Certificate(Known),
 }
@@ -68,28 +70,30 @@ impl Envoy {
         }
     }
 
-    /// The caller of a header in the text form; `None` when it has no elements.
+    /// The caller of a header in the text form.
     pub(crate) fn read_text<'r, T: Trace>(
         &self,
         value: &'r [u8],
         around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Option<Caller<'r>>, Refusal> {
+    ) -> Result<Caller<'r>, Refusal> {
+        let malformed = |error: XfccError| Refusal::malformed(error.code);
         let mut elements = text::Elements::new(value);
-        let Some(first) = elements.next() else { return Ok(None) };
-        let first = first.map_err(|error| Refusal::malformed(error.code))?;
+        let Some(first) = elements.next() else { return Ok(Caller::None) };
+        let first = first.map_err(malformed)?;
         let Some(second) = elements.next() else {
-            return self.read(&[first], around, trace).map(Some);
+            return self.read(&[&first], around, trace);
         };
-        let mut hops = alloc::vec![first, second.map_err(|error| Refusal::malformed(error.code))?];
+        let mut all = alloc::vec![first, second.map_err(malformed)?];
         for element in elements {
             // A fault of the grammar comes before the limit, so the reader goes on to the end.
-            let element = element.map_err(|error| Refusal::malformed(error.code))?;
-            if hops.len() <= XFCC_ELEMENTS {
-                hops.push(element);
+            let element = element.map_err(malformed)?;
+            if all.len() <= XFCC_ELEMENTS {
+                all.push(element);
             }
         }
-        self.read(&hops, around, trace).map(Some)
+        let hops: Vec<&text::Element<'r>> = all.iter().collect();
+        self.read(&hops, around, trace)
     }
 
     /// The caller of a header in the JSON form, already parsed.
@@ -98,12 +102,12 @@ impl Envoy {
         elements: &'h [json::Element<'h>],
         around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Option<Caller<'h>>, Refusal> {
+    ) -> Result<Caller<'h>, Refusal> {
         if elements.is_empty() {
-            return Ok(None);
+            return Ok(Caller::None);
         }
         let hops: Vec<&'h json::Element<'h>> = elements.iter().collect();
-        self.read(&hops, around, trace).map(Some)
+        self.read(&hops, around, trace)
     }
 
     /// In the published order of details; then the walk, then the connection.
@@ -121,7 +125,7 @@ impl Envoy {
         if self.certificate {
             self.read_certificates(hops, around, trace).map(Caller::Certificate)
         } else {
-            self.read_fields(hops, around, trace).map(Caller::Fields)
+            self.read_fields(hops, around, trace)
         }
     }
 
@@ -130,7 +134,7 @@ impl Envoy {
         hops: &[H],
         around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Credential<'h>, Refusal> {
+    ) -> Result<Caller<'h>, Refusal> {
         let caller = chain::caller(hops, &self.trusted_proxies);
         let caller = caller.map(|at| hops.get(at).copied().map(|hop| (at, hop)));
         let lacks_needed = match caller {
@@ -173,7 +177,7 @@ impl Envoy {
         if T::WATCHES {
             trace.event(Event::Element { elements: hops.len(), caller: at });
         }
-        Ok(Credential {
+        Ok(Caller::Fields(Credential {
             sha256: Some(caller_hash),
             // The proxy's promise: XFCC has no field that says so.
             verified: true,
@@ -184,7 +188,7 @@ impl Envoy {
             serial: None,
             names: hop.alt_names(self.uri, self.dns),
             extensions: &[],
-        })
+        }))
     }
 
     /// Every element's certificate is decoded, and is the one of its hash; the walk goes by the names

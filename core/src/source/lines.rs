@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Refusal;
 use crate::reason::Detail;
 use crate::request::Header;
-use crate::upstream::is_alias;
+use crate::upstream::{Likeness, likeness};
 
 /// A header that a source reads.
 #[derive(Debug)]
@@ -52,17 +52,15 @@ pub(crate) fn collect<'r>(
     let (mut repeated, mut aliased) = (false, false);
     for (found, line) in headers {
         for (header, value) in watched.iter().zip(values.iter_mut()) {
-            if !is_alias(found, &header.name) {
-                continue;
-            }
-            if !found.eq_ignore_ascii_case(header.name.as_bytes()) {
-                aliased = true;
-            } else if header.is_list {
-                join(value, line);
-            } else if *value == Value::Absent {
-                *value = if line.is_empty() { Value::Empty } else { Value::One(line) };
-            } else {
-                repeated = true;
+            match likeness(found, &header.name) {
+                Likeness::Other => {}
+                Likeness::Alias => aliased = true,
+                Likeness::Same if header.is_list => join(value, line),
+                Likeness::Same => match value {
+                    Value::Absent if line.is_empty() => *value = Value::Empty,
+                    Value::Absent => *value = Value::One(line),
+                    Value::Empty | Value::One(_) | Value::Joined(_) => repeated = true,
+                },
             }
         }
     }

@@ -16,7 +16,7 @@ pub(crate) mod read;
 mod signal;
 mod structured;
 
-use crate::bytes::{DNS_NAME, hex_value};
+use crate::bytes::{DNS_NAME, four_bytes};
 use crate::reason::{Detail, Reason};
 
 /// A source found something that it must not use.
@@ -48,14 +48,10 @@ pub(crate) struct Needs {
 pub(crate) fn hex_sha256(digits: &[u8]) -> Option<[u8; 32]> {
     let digits: &[u8; 64] = digits.try_into().ok()?;
     let mut hash = [0; 32];
-    let mut all = 0;
-    for (byte, pair) in hash.iter_mut().zip(digits.as_chunks().0) {
-        let [high, low] = pair.map(hex_value);
-        all |= high | low;
-        *byte = (high << 4) | low;
+    for (bytes, digits) in hash.as_chunks_mut().0.iter_mut().zip(digits.as_chunks().0) {
+        *bytes = four_bytes(*digits)?;
     }
-    // One that is no digit has left its high bits.
-    (all < 16).then_some(hash)
+    Some(hash)
 }
 
 /// Letters, digits, `-`, `.`, `_`, `*`, and at least one of them.
