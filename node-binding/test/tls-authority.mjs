@@ -72,7 +72,7 @@ export const WAYS = {
   'exchanged link'(first) {
     const directory = folder();
     let generation;
-    const put = (files) => {
+    const put = (files, { keep = false } = {}) => {
       const next = `..${(count += 1)}`;
       mkdirSync(join(directory, next));
       for (const [name, content] of Object.entries(files)) {
@@ -80,7 +80,7 @@ export const WAYS = {
       }
       symlinkSync(next, join(directory, '..data_tmp'));
       renameSync(join(directory, '..data_tmp'), join(directory, '..data'));
-      if (generation !== undefined) {
+      if (generation !== undefined && !keep) {
         rmSync(join(directory, generation), { recursive: true });
       }
       generation = next;

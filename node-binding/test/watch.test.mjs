@@ -155,6 +155,13 @@ test('a directory that is replaced, by another or by way of a link, is followed'
       writeFileSync(join(base, 'certs', file), content);
     }
     assert.equal((await reloaded).fingerprint256, one.sha256);
+    // Another one at once, which may even get the number of the one that was there.
+    for (const next of [two, one, two]) {
+      reloaded = told(reloader);
+      rmSync(join(base, 'certs'), { recursive: true });
+      make('certs', next);
+      assert.equal((await reloaded).fingerprint256, next.sha256);
+    }
     reloader.close();
 
     make('v1', one);
@@ -168,30 +175,33 @@ test('a directory that is replaced, by another or by way of a link, is followed'
     linked.close();
   }));
 
-test('a generation that is exchanged while it is read is never mixed', () => {
-  // The link is exchanged between the reading of one file and of the next, by the first reads themselves.
-  const fs = createRequire(import.meta.url)('node:fs');
-  const { directory, put } = WAYS['exchanged link'](bundle(one, ca));
-  const real = fs.readFileSync;
-  let reads = 0;
-  fs.readFileSync = (...args) => {
-    const content = real(...args);
-    reads += 1;
-    if (reads === 1) {
-      put(bundle(two, ca));
-    }
-    return content;
-  };
-  try {
-    const reloader = reloaderOf(directory);
-    assert.equal(reloader.current.fingerprint256, two.sha256);
-    // The first generation, given up, and the second.
-    assert.ok(reads > 3, `${reads} reads`);
-    reloader.close();
-  } finally {
-    fs.readFileSync = real;
+for (const call of ['realpathSync', 'readFileSync']) {
+  for (const keep of [true, false]) {
+    test(`a generation that is exchanged while it is read is never mixed: in ${call}, the old one ${keep ? 'kept' : 'deleted'}`, () => {
+      const fs = createRequire(import.meta.url)('node:fs');
+      const { directory, put } = WAYS['exchanged link'](bundle(one, ca));
+      const real = fs[call];
+      let calls = 0;
+      fs[call] = (...args) => {
+        const result = real(...args);
+        calls += 1;
+        if (calls === 1) {
+          put(bundle(two, ca), { keep });
+        }
+        return result;
+      };
+      try {
+        const reloader = reloaderOf(directory);
+        assert.equal(reloader.current.fingerprint256, two.sha256);
+        // Three files, some of them twice.
+        assert.ok(calls > 3, `${calls} calls`);
+        reloader.close();
+      } finally {
+        fs[call] = real;
+      }
+    });
   }
-});
+}
 
 test('files that never hold still are an error', () => {
   const fs = createRequire(import.meta.url)('node:fs');

@@ -150,11 +150,11 @@ function directories(file: string): string[] {
   return found;
 }
 
-/** A directory that was replaced by one of the same name is another. */
+/** A directory that was replaced by one of the same name is another, also where file systems use numbers again. */
 function identity(path: string): string | undefined {
   try {
-    const { dev, ino } = statSync(path, { bigint: true });
-    return `${dev}:${ino}`;
+    const { dev, ino, birthtimeNs } = statSync(path, { bigint: true });
+    return `${dev}:${ino}:${birthtimeNs}`;
   } catch {
     return undefined;
   }
