@@ -221,6 +221,45 @@ test('`servername` is the name that servers must prove, whatever the request say
     });
   }));
 
+test('`serverIdentity` is who servers must be, by the rules of policies', async () => {
+  const orders = ca.issue('orders', { names: 'URI:spiffe://td/ns/orders/sa/api' });
+  const { subscribe, unsubscribe } = await import('node:diagnostics_channel');
+  const published = [];
+  const note = (message) => published.push(message);
+  subscribe('peergate:decision', note);
+  const to = (certificate, options) =>
+    using(options, async (agent) => {
+      const { listener, counts } = naming(certificate);
+      return running(listener, async (port) => {
+        const answer = undici.request(url(port), { dispatcher: agent });
+        const told = await answer.then(({ body }) => body.text(), (error) => error.code);
+        assert.equal(counts.requests, told === 'client 0' ? 1 : 0);
+        return told;
+      });
+    });
+  const refused = 'ERR_PEERGATE_TLS_SERVER_IDENTITY';
+  const right = { spiffe: 'spiffe://td/ns/orders/sa/api' };
+  assert.equal(await to(orders, {}), 'ERR_TLS_CERT_ALTNAME_INVALID');
+  assert.equal(await to(orders, { serverIdentity: right }), 'client 0');
+  assert.equal(await to(orders, { serverIdentity: [{ san: 'DNS:other' }, { spiffeUnder: 'spiffe://td/ns/orders' }] }), 'client 0');
+  assert.equal(await to(orders, { serverIdentity: { spiffe: 'spiffe://td/ns/orders/sa/ap' } }), refused);
+  // A name that the URL has does not help a server that is another.
+  assert.equal(await to(server, { serverIdentity: right }), refused);
+  // Two URIs make no SPIFFE ID.
+  const both = ca.issue('both', { names: 'URI:spiffe://td/ns/orders/sa/api,URI:spiffe://td/x' });
+  assert.equal(await to(both, { serverIdentity: right }), refused);
+  // With a name as well, both must be right.
+  assert.equal(await to(orders, { serverIdentity: right, servername: 'localhost' }), 'ERR_TLS_CERT_ALTNAME_INVALID');
+  const stranger = authority('stranger').issue('orders', { names: 'URI:spiffe://td/ns/orders/sa/api' });
+  assert.equal(await to(stranger, { serverIdentity: right }), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+  unsubscribe('peergate:decision', note);
+  // These are no decisions about callers.
+  assert.deepEqual(published, []);
+
+  const wrong = (serverIdentity) => assert.throws(() => agentOf(made(), { serverIdentity }), { name: 'PolicyError' });
+  [[], {}, [{}], { spiffe: 'td/x' }, { spifffe: 'spiffe://td/x' }, { san: 'localhost' }].forEach(wrong);
+});
+
 test('http: is refused, also where a redirect leads there', () =>
   using({}, async (agent) => {
     const plain = http.createServer((_, response) => response.end('who are you?'));

@@ -1,9 +1,9 @@
 // A client that shows a certificate to every server, by files that it follows.
 
 import type { EventEmitter } from 'node:events';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { WATCH_OPTIONS, type WatchOptions } from '../watch.js';
 import { TlsError } from './errors.js';
+import { identityCheck } from './identity.js';
 import { files, known, PATH_OPTIONS, text, wrong, type CertificatePaths } from './paths.js';
 import { CertificateReloader } from './reloader.js';
 
@@ -49,6 +49,11 @@ export interface MtlsAgentOptions<D extends object = MtlsDispatcher> extends Cer
   readonly passphrase?: string | undefined;
   /** The name that servers must prove, if it is not the host name of the URL. */
   readonly servername?: string | undefined;
+  /**
+   * Who servers must be, as in the `from` of a rule, such as `{ spiffe: 'spiffe://…' }`; several are
+   * alternatives. Stands in place of the name of the URL, which a SPIFFE certificate does not have.
+   */
+  readonly serverIdentity?: object | readonly object[] | undefined;
   readonly pool?: PoolOptions | undefined;
   /** The `Agent` of your undici, if it is not to be the one that `peergate` finds. */
   readonly Agent?: AgentClass<D> | undefined;
@@ -71,11 +76,11 @@ interface Dispatcher extends EventEmitter {
   destroy(...rest: unknown[]): Promise<void> | void;
 }
 
-const OPTIONS = [...PATH_OPTIONS, ...WATCH_OPTIONS, 'passphrase', 'servername', 'pool', 'Agent'];
+const OPTIONS = [...PATH_OPTIONS, ...WATCH_OPTIONS, 'passphrase', 'servername', 'serverIdentity', 'pool', 'Agent'];
 
 /** Options of undici and of Node by which a client would talk to anybody. */
 const ALWAYS_ON: Readonly<Record<string, string>> = {
-  checkServerIdentity: 'servers are always held to their names; `servername` sets another',
+  checkServerIdentity: 'servers are always held to their names; `servername` or `serverIdentity` sets another',
   rejectUnauthorized: 'servers are always verified; trust their authority with `ca`',
   minVersion: 'TLS 1.3 is the least that is spoken',
 };
@@ -87,16 +92,18 @@ const ALWAYS_ON: Readonly<Record<string, string>> = {
  *
  * For `request`, `fetch` and the like of undici, and for Node's own `fetch`, as their `dispatcher`.
  * @throws {TlsError} when an option is wrong, the files cannot be used now, or undici is not installed
+ * @throws {PolicyError} when `serverIdentity` is no principal; its pointers begin with `/policy/allow/0/from`
  */
 export function createMtlsAgent<D extends object = MtlsDispatcher>(
   options: MtlsAgentOptions<D>,
 ): D & { readonly certificates: CertificateReloader } {
   checkOptions(options);
-  const { pool, passphrase, servername, Agent, debounce, interval, signal, ...paths } = options;
+  const { pool, passphrase, servername, serverIdentity, Agent, debounce, interval, signal, ...paths } = options;
   const Base = (Agent ?? installed()) as new (options?: object) => Dispatcher;
   const fixed = {
     rejectUnauthorized: true,
-    ...(servername === undefined ? {} : { servername, ...named(text('servername', servername)) }),
+    ...(servername === undefined ? {} : { servername: text('servername', servername) }),
+    checkServerIdentity: identityCheck(servername, serverIdentity),
   };
 
   /** An agent without connections of its own: it hands each request to the one whose certificate is in use. */
@@ -189,13 +196,6 @@ function checkOptions(options: MtlsAgentOptions<object>): void {
   if (options.Agent !== undefined && typeof options.Agent !== 'function') {
     throw wrong('`Agent` is not a class');
   }
-}
-
-/** undici asks servers for the name in a request's `Host` first; which name counts is not the request's to say. */
-function named(servername: string): object {
-  return {
-    checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(servername, certificate),
-  };
 }
 
 function installed(): unknown {

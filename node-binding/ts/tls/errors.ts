@@ -28,6 +28,8 @@ export type TlsErrorCode =
   | 'ERR_PEERGATE_TLS_CONTEXT'
   /** The package `undici` is not installed. */
   | 'ERR_PEERGATE_TLS_UNDICI'
+  /** The server's certificate is verified, and not that of `serverIdentity`. */
+  | 'ERR_PEERGATE_TLS_SERVER_IDENTITY'
   /** A request over plain HTTP, which would show no certificate to anybody. */
   | 'ERR_PEERGATE_TLS_PLAINTEXT';
 
