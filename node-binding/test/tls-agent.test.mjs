@@ -131,7 +131,7 @@ for (const way of Object.keys(WAYS)) {
               total += 1;
             }
           };
-          const load = Array.from({ length: 32 }, ask);
+          const load = Array.from({ length: 200 }, ask);
           for (const next of clients.slice(1)) {
             const reloaded = told(agent);
             put(bundle(next, ca));

@@ -49,7 +49,7 @@ for (const [way, fill] of Object.entries(WAYS)) {
     reloader.on('error', (error) => errors.push(error.code));
     assert.equal(reloader.current.fingerprint256, certificates[0].sha256);
     await running(server, async (port) => {
-      const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 16 });
       const old = tls.connect(to(port));
       await once(old, 'secureConnect');
 
@@ -63,7 +63,7 @@ for (const [way, fill] of Object.entries(WAYS)) {
           seen.set(sha256, (seen.get(sha256) ?? 0) + 1);
         }
       };
-      const load = [...Array(32).fill({ agent }), ...Array(4).fill({})].map(ask);
+      const load = [...Array(192).fill({ agent }), ...Array(8).fill({})].map(ask);
       for (const next of certificates.slice(1)) {
         const reloaded = once(reloader, 'reloaded', { signal: AbortSignal.timeout(PATIENCE) });
         put(bundle(next, ca));
