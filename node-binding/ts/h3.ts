@@ -1,6 +1,6 @@
 // The guard for h3 1 and 2, and so for Nitro and Nuxt.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { Adapter, certificateFor, changes, forwardHeaders, incomingOf, type AdapterOptions } from './adapter.js';
 import type { Answer, Refusal } from './decision.js';
 import { AccessDeniedError } from './errors.js';
@@ -13,7 +13,7 @@ export { AccessDeniedError } from './errors.js';
 export interface H3EventLike {
   readonly context: object;
   readonly headers: Headers;
-  readonly node?: { readonly req: IncomingMessage; readonly res?: ServerResponse | undefined } | undefined;
+  readonly node?: { readonly req: object; readonly res?: object | undefined } | undefined;
   readonly req: object;
   readonly res?: object | undefined;
 }
@@ -54,7 +54,7 @@ export function clientCertAuth<Event extends H3EventLike = H3EventLike>(
     if (adapter.onDeny === 'throw') {
       const error = new H3AccessDeniedError(answer, answer.refusal(), webOf(event) !== undefined);
       if (webOf(event) === undefined) {
-        setHeaders(event.node?.res, error.headers);
+        setHeaders(nodeResponse(event), error.headers);
       }
       throw error;
     }
@@ -90,7 +90,7 @@ function webOf({ req }: H3EventLike): FetchRequest | undefined {
 /** A text and not a `Response`, since h3 2 goes on where middleware answers with a `Response` of status 404. */
 function respond(event: H3EventLike, { status, headers, body }: Refusal): string {
   if (webOf(event) === undefined) {
-    const response = event.node?.res;
+    const response = nodeResponse(event);
     if (response !== undefined) {
       response.statusCode = status;
     }
@@ -101,6 +101,10 @@ function respond(event: H3EventLike, { status, headers, body }: Refusal): string
     Object.entries(headers).forEach(([name, value]) => response.headers.set(name, value));
   }
   return body;
+}
+
+function nodeResponse({ node }: H3EventLike): ServerResponse | undefined {
+  return node?.res as ServerResponse | undefined;
 }
 
 function setHeaders(response: ServerResponse | undefined, headers: Readonly<Record<string, string>>): void {

@@ -24,7 +24,7 @@ export type NestRequest = IncomingMessage | { readonly raw: IncomingMessage };
  * A gate, or the documents of one, and what else the guard does; `verify` is given the request of the
  * platform. A refusal is always thrown, for the exception filters.
  */
-export type ClientCertAuthOptions<Request extends NestRequest = NestRequest> = Omit<AdapterOptions<Request>, 'onDeny'> & {
+export type ClientCertAuthOptions<Request extends NestRequest = NestRequest> = AdapterOptions<Request> & {
   readonly onDeny?: 'throw' | undefined;
 };
 
@@ -68,13 +68,14 @@ export const ClientCert: () => ParameterDecorator = createParamDecorator((_data,
 export function clientCertAuth<Request extends NestRequest = NestRequest>(
   options: ClientCertAuthOptions<Request>,
 ): ClientCertGuard {
-  const adapter = new Adapter<Request>(options as AdapterOptions<Request>);
+  const adapter = new Adapter<Request>(options);
 
   function act(answer: Answer, context: NestContext, request: NestRequest, incoming: IncomingMessage): true {
     const settled = answer.decision === 'allow' ? narrowed(answer, context) : answer;
-    if (settled.decision !== 'allow') {
+    if (settled !== answer) {
       unstamp(request);
       unstamp(incoming);
+      adapter.guard.gate.publish(incoming, settled);
     }
     (request as unknown as Record<string, unknown>)[adapter.stateKey] = getClientCertificate(request);
     if (settled.decision === 'allow') {
