@@ -133,6 +133,13 @@ impl<'a> NameText<'a> {
         })
     }
 
+    /// The only common name; none if there are several, or if it is not text.
+    #[must_use]
+    pub fn common_name(&self) -> Option<Cow<'a, str>> {
+        let mut names = self.attributes().filter(|attribute| attribute.ty.is_common_name());
+        names.next().filter(|name| name.is_text && names.next().is_none()).map(|name| name.value)
+    }
+
     /// Appends a form that is equal for two texts exactly if they name the same: same RDNs in the
     /// same order, attributes of one RDN in any order, escapes and case of attribute types set aside.
     pub fn write_canonical(&self, out: &mut Vec<u8>) {

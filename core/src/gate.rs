@@ -1,6 +1,7 @@
 //! The one call that a host makes.
 
 mod authenticate;
+mod describe;
 mod fit;
 mod source;
 mod watch;

@@ -22,6 +22,7 @@ pub mod gate;
 pub mod json;
 pub mod limits;
 pub mod load;
+pub mod normalised;
 mod order;
 pub mod pem;
 pub mod policy;

@@ -38,6 +38,21 @@ pub(crate) fn json_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// A key of the JSON object that `out` ends in, after a comma unless it is the first.
+pub(crate) fn json_key(out: &mut String, name: &str) {
+    if !out.ends_with('{') {
+        out.push(',');
+    }
+    json_string(out, name);
+    out.push(':');
+}
+
+/// A key and its string.
+pub(crate) fn json_text(out: &mut String, name: &str, value: &str) {
+    json_key(out, name);
+    json_string(out, value);
+}
+
 /// `2026-11-22T01:02:03Z`. Certificates say years from 0 to 9999.
 pub(crate) fn rfc3339(seconds: i64) -> String {
     const DAY: i64 = 24 * 60 * 60;

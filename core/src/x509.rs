@@ -14,8 +14,8 @@
 
 mod der;
 mod extension;
-mod json;
 mod name;
+mod presented;
 mod primitive;
 mod read;
 mod shape;
@@ -26,6 +26,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use crate::credential::{AltName, Extension};
+pub use presented::{ReadError, normalised};
+use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
 use crate::reason::codes;
 
@@ -162,8 +164,7 @@ impl Name {
     /// The only common name; none if there are several, or if it is not text.
     #[must_use]
     pub fn common_name(&self) -> Option<Cow<'_, str>> {
-        let mut names = self.as_text().attributes().filter(|attribute| attribute.ty.is_common_name());
-        names.next().filter(|name| name.is_text && names.next().is_none()).map(|name| name.value)
+        self.as_text().common_name()
     }
 }
 
@@ -175,5 +176,21 @@ impl Certificate {
     pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
         let outline = shape::check(der)?;
         read::certificate(der, &outline).ok_or(X509Error { code: X509Code::Unreadable, offset: 0 })
+    }
+
+    /// As a source gives it to the policy.
+    pub(crate) fn credential(&self, verified: bool) -> Credential<'_> {
+        Credential {
+            sha256: Some(self.sha256),
+            verified,
+            window: Some((self.not_before, self.not_after)),
+            // X509-SVID, section 5.2, asks for both.
+            is_ca: self.is_ca || self.may_sign_certificates,
+            subject: Some(self.subject.as_text()),
+            issuer: Some(self.issuer.as_text()),
+            serial: Some(&self.serial),
+            names: AltNames::Whole(&self.alt_names),
+            extensions: &self.extensions,
+        }
     }
 }

@@ -70,6 +70,14 @@ pub(crate) fn answer(
     })
 }
 
+/// Writes an answer that is to no frame; returns its length.
+pub(crate) fn reply(write: impl FnOnce(&mut Vec<u8>)) -> Option<u32> {
+    ANSWER.with_borrow_mut(|answer| {
+        write(answer);
+        u32::try_from(answer.len()).ok()
+    })
+}
+
 /// Exposed, since it is not Rust that reads and writes through it.
 fn address(pointer: *mut u8) -> u32 {
     u32::try_from(pointer.expose_provenance()).unwrap_or(0)

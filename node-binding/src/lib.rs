@@ -8,12 +8,14 @@ mod answer;
 mod exchange;
 mod frame;
 mod load;
+mod parse;
 
 use peergate_core::gate::{ConnectionForm, ConnectionUse};
 use peergate_core::{Gate, Request};
 use wasm_bindgen::prelude::*;
 
 pub use exchange::{answer_address, frame_address, memory};
+pub use parse::{parse_certificate, parse_xfcc};
 
 /// A gate, held by a JavaScript `Gate` for its whole life.
 #[wasm_bindgen]
@@ -58,6 +60,29 @@ impl GateHandle {
             Some(())
         })
         .unwrap_or(0)
+    }
+
+    /// The normalised certificate of the caller whom `decide` saw in the frame with this number and
+    /// length, as a JSON text in the place of an answer; its length, or zero when there is none.
+    #[must_use]
+    pub fn describe(&self, sequence: u32, length: u32) -> u32 {
+        exchange::answer(sequence, length, |frame, answer| {
+            let asked = frame::read(frame)?;
+            let certificate = self.gate.describe(&asked.request())?;
+            answer.clear();
+            answer.extend_from_slice(certificate.as_bytes());
+            Some(())
+        })
+        .unwrap_or(0)
+    }
+
+    /// Answers what a caller gets whom the application refuses, as if a rule had; the length of the
+    /// answer.
+    #[must_use]
+    pub fn forbid(&self) -> u32 {
+        let nothing = Request { method: &[], target: &[], headers: &[], connection: None, now: None };
+        exchange::reply(|answer| answer::write(&self.gate, &nothing, &self.gate.refuse_peer(), answer))
+            .unwrap_or(0)
     }
 
     /// Whether a header line with this name must stand in the frame.

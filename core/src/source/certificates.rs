@@ -14,6 +14,7 @@ mod with_x509 {
     use std::sync::{Arc, Mutex, PoisonError};
 
     use foldhash::fast::FixedState;
+    use sha2::{Digest, Sha256};
 
     use crate::credential::{AltNames, Credential};
     use crate::limits::{CACHED_CERTIFICATE_TEXT_BYTES, CACHED_CERTIFICATES};
@@ -49,19 +50,7 @@ mod with_x509 {
         }
 
         pub(crate) fn credential(&self, verified: bool) -> Credential<'_> {
-            let certificate = &*self.0;
-            Credential {
-                sha256: Some(certificate.sha256),
-                verified,
-                window: Some((certificate.not_before, certificate.not_after)),
-                // X509-SVID, section 5.2, asks for both.
-                is_ca: certificate.is_ca || certificate.may_sign_certificates,
-                subject: Some(certificate.subject.as_text()),
-                issuer: Some(certificate.issuer.as_text()),
-                serial: Some(&certificate.serial),
-                names: self.alt_names(),
-                extensions: &certificate.extensions,
-            }
+            self.0.credential(verified)
         }
     }
 
@@ -84,6 +73,8 @@ mod with_x509 {
     pub(crate) struct Certificates {
         sets: Mutex<Vec<Set>>,
         hasher: FixedState,
+        /// The DER of each that was decoded, where somebody wants it afterwards.
+        decoded: Option<Mutex<Vec<Vec<u8>>>>,
     }
 
     /// The newest first.
@@ -97,7 +88,18 @@ mod with_x509 {
 
     impl Certificates {
         pub(crate) fn new() -> Self {
-            Self { sets: Mutex::new(Vec::new()), hasher: FixedState::with_seed(0) }
+            Self { sets: Mutex::new(Vec::new()), hasher: FixedState::with_seed(0), decoded: None }
+        }
+
+        /// Keeps the DER of each certificate, for [`Certificates::der`].
+        pub(crate) fn recording() -> Self {
+            Self { decoded: Some(Mutex::default()), ..Self::new() }
+        }
+
+        /// The DER with this fingerprint, if it was decoded here.
+        pub(crate) fn der(&self, sha256: &[u8; 32]) -> Option<Vec<u8>> {
+            let decoded = self.decoded.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+            decoded.iter().find(|der| Sha256::digest(der)[..] == sha256[..]).cloned()
         }
 
         /// The certificate in a text. `decode` must depend on nothing but the text, and be the same
@@ -112,15 +114,23 @@ mod with_x509 {
             decode: impl FnOnce(&[u8]) -> Result<Vec<u8>, Detail>,
         ) -> Result<Known, Detail> {
             if text.len() > CACHED_CERTIFICATE_TEXT_BYTES {
-                return Known::from_der(&decode(text)?);
+                return self.known(decode(text)?);
             }
             let set = self.set_of(text);
             if let Some(known) = self.find(set, text) {
                 return Ok(known);
             }
             // Decoded without the lock.
-            let known = Known::from_der(&decode(text)?)?;
+            let known = self.known(decode(text)?)?;
             self.keep(set, text, &known);
+            Ok(known)
+        }
+
+        fn known(&self, der: Vec<u8>) -> Result<Known, Detail> {
+            let known = Known::from_der(&der)?;
+            if let Some(decoded) = &self.decoded {
+                decoded.lock().unwrap_or_else(PoisonError::into_inner).push(der);
+            }
             Ok(known)
         }
 
@@ -277,6 +287,14 @@ mod without_x509 {
     impl Certificates {
         pub(crate) const fn new() -> Self {
             Self
+        }
+
+        pub(crate) const fn recording() -> Self {
+            Self
+        }
+
+        pub(crate) fn der(&self, _sha256: &[u8; 32]) -> Option<Vec<u8>> {
+            None
         }
 
         pub(crate) fn read(

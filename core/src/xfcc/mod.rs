@@ -1,7 +1,10 @@
 //! Envoy's `x-forwarded-client-cert`: the text form and the JSON form, by grammar only.
 
 pub mod json;
+mod print;
 pub mod text;
+
+pub use print::{Form, to_json};
 
 use crate::reason::Detail;
 

@@ -1,5 +1,6 @@
 //! The stable codes of core as TypeScript unions, so that the types cannot drift from the tables.
 
+use peergate_core::x509::X509Code;
 use peergate_core::{Detail, LoadCode, Reason, WarningCode};
 
 /// The text of `ts/codes.ts`.
@@ -19,6 +20,12 @@ pub(crate) fn module() -> String {
         "WarningCode",
         "What is odd about a document.",
         WarningCode::ALL.iter().map(|c| c.code()),
+    );
+    union(
+        &mut out,
+        "CertificateCode",
+        "Why bytes are no certificate that is read.",
+        X509Code::ALL.iter().map(|c| c.code()).chain(["bad_pem"]),
     );
     out
 }
