@@ -54,7 +54,15 @@ for (const [name, build] of Object.entries(frameworks)) {
       assert.equal(status, 200);
       const set = ['x-client-identity', 'URI:spiffe://td/a'];
       assert.deepEqual(JSON.parse(body), {
-        caller: { identity: 'spiffe://td/a', identityType: 'spiffe', sha256: hash(), verified: true },
+        caller: {
+          identity: 'spiffe://td/a',
+          identityType: 'spiffe',
+          sha256: hash(),
+          verified: true,
+          subjectDn: '',
+          fingerprint256: hash('A'),
+          subjectAltNames: ['URI:spiffe://td/a'],
+        },
         url: '/x',
         lines: [set],
         headers: Object.fromEntries([set]),

@@ -2,19 +2,20 @@
 
 import { inspect } from 'node:util';
 import type { Detail, Reason } from './codes.js';
+import type { Asked } from './frame.js';
 import { codes } from './instance.js';
 
 /**
  * Two reasons core does not know: `internal_error`, Peergate itself failed in this process, and
- * `application`, the hook `verify` did not say `true`.
+ * `application`, the hook `verify` did not say `true` or the hook `resolve` failed.
  */
 export type DecisionReason = Reason | 'internal_error' | 'application';
 
 /** Details of `internal_error`. */
-export type InternalDetail = 'wasm_trap' | 'frame_mismatch' | 'request_too_long' | 'not_latin1' | 'gate_freed' | 'unreadable_request';
+export type InternalDetail = 'wasm_trap' | 'frame_mismatch' | 'request_too_long' | 'not_latin1' | 'gate_freed' | 'unreadable_request' | 'resolve_unused' | 'state_key_taken';
 
-/** Details of `application`: the hook said no, or it threw. */
-export type ApplicationDetail = 'verify_refused' | 'verify_failed';
+/** Details of `application`: the hook said no, or it threw or gave what it must not. */
+export type ApplicationDetail = 'verify_refused' | 'verify_failed' | 'resolve_failed';
 
 export type IdentityType = 'spiffe' | 'dns' | 'cn';
 
@@ -70,6 +71,13 @@ export interface Refusal {
 export interface Answer extends Decision {
   upstream(): Upstream;
   refusal(): Refusal;
+  /** Core's JSON of the caller's certificate; `undefined` when there is none, or no telling any more. */
+  describe(): string | undefined;
+}
+
+/** What can say more of the caller in a request that it has decided on. @internal */
+export interface Describer {
+  describe(asked: Asked): string | undefined;
 }
 
 const FIRST_PIECE = 44;
@@ -78,9 +86,13 @@ const NOTHING: Upstream = { remove: [], set: undefined };
 /** A decision of core. The layout is told in node-binding/src/answer.rs. @internal */
 export class CoreDecision implements Answer {
   readonly #answer: string;
+  readonly #describer: Describer | undefined;
+  readonly #asked: Asked | undefined;
 
-  constructor(answer: string) {
+  constructor(answer: string, describer?: Describer, asked?: Asked) {
     this.#answer = answer;
+    this.#describer = describer;
+    this.#asked = asked;
   }
 
   get decision(): 'allow' | 'deny' {
@@ -168,6 +180,10 @@ export class CoreDecision implements Answer {
     return { status: this.status ?? 500, headers, body: text(answer, body) ?? '' };
   }
 
+  describe(): string | undefined {
+    return this.#asked === undefined ? undefined : this.#describer?.describe(this.#asked);
+  }
+
   toJSON(): DecisionJson {
     return plain(this);
   }
@@ -194,25 +210,36 @@ export class CoreDecision implements Answer {
 export class HostRefusal implements Answer {
   readonly decision = 'deny';
   readonly rule = null;
-  readonly identity = null;
-  readonly identityType = null;
-  readonly verified = null;
-  readonly sha256 = null;
   readonly shadow = null;
+  readonly status: number;
+  readonly identity: string | null;
+  readonly identityType: IdentityType | null;
+  readonly verified: boolean | null;
+  readonly sha256: string | null;
+  readonly #refusal: Refusal;
 
   private constructor(
-    readonly status: 403 | 500,
     readonly reason: 'internal_error' | 'application',
     readonly detail: InternalDetail | ApplicationDetail,
-  ) {}
+    refusal: Refusal,
+    of: Decision | undefined,
+  ) {
+    this.status = refusal.status;
+    this.#refusal = refusal;
+    this.identity = of?.identity ?? null;
+    this.identityType = of?.identityType ?? null;
+    this.verified = of?.verified ?? null;
+    this.sha256 = of?.sha256 ?? null;
+  }
 
   /** In doubt nobody is let through. */
   static internal(detail: InternalDetail): HostRefusal {
-    return new HostRefusal(500, 'internal_error', detail);
+    return new HostRefusal('internal_error', detail, FAILED, undefined);
   }
 
-  static byApplication(detail: ApplicationDetail): HostRefusal {
-    return new HostRefusal(403, 'application', detail);
+  /** With the answer of a gate to those whom its rules refuse; `of` is what the gate itself decided. */
+  static byApplication(detail: ApplicationDetail, refusal: Refusal, of: Decision | undefined): HostRefusal {
+    return new HostRefusal('application', detail, refusal, of);
   }
 
   upstream(): Upstream {
@@ -220,19 +247,24 @@ export class HostRefusal implements Answer {
   }
 
   refusal(): Refusal {
-    const { status } = this;
-    const title = status === 403 ? 'Forbidden' : 'Internal Server Error';
-    return {
-      status,
-      headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-      body: `{"type":"about:blank","title":"${title}","status":${status}}`,
-    };
+    return this.#refusal;
+  }
+
+  describe(): undefined {
+    return undefined;
   }
 
   toJSON(): DecisionJson {
     return plain(this);
   }
 }
+
+/** What the caller gets when Peergate failed. */
+const FAILED: Refusal = {
+  status: 500,
+  headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+  body: '{"type":"about:blank","title":"Internal Server Error","status":500}',
+};
 
 function plain(decision: Decision): DecisionJson {
   const { status, reason, detail, rule, identity, identityType, verified, sha256, shadow } = decision;

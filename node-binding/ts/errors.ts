@@ -1,6 +1,6 @@
 // The errors of the package. Each has a stable code; none repeats what a request said.
 
-import type { LoadCode } from './codes.js';
+import type { CertificateCode, Detail, LoadCode } from './codes.js';
 import type { Decision, Refusal } from './decision.js';
 
 /** One fault of a document. */
@@ -17,6 +17,8 @@ export interface PolicyFault {
   readonly column: number;
   /** What to do about it. */
   readonly hint: string;
+  /** Of the short form: the option that the fault is in, such as `allowSANs[1]`. */
+  readonly option?: string | undefined;
 }
 
 /** A policy, a source or a deployment was refused. Nothing was changed. */
@@ -27,6 +29,8 @@ export class PolicyError extends Error {
   readonly line: number;
   readonly column: number;
   readonly hint: string;
+  /** Of the short form: the option that the fault is in, such as `allowSANs[1]`. */
+  readonly option: string | undefined;
   /** Every fault, in the order of the document; the first is the one above. */
   readonly faults: readonly PolicyFault[];
 
@@ -35,13 +39,31 @@ export class PolicyError extends Error {
     const [first] = faults;
     const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
     const hint = first.hint === '' ? '' : `; ${first.hint}`;
-    super(`${first.line}:${first.column} ${first.pointer} ${first.code}: ${first.message}${hint}${more}`);
+    const place = first.option ?? `${first.line}:${first.column} ${first.pointer}`;
+    super(`${place} ${first.code}: ${first.message}${hint}${more}`);
     this.code = first.code;
     this.pointer = first.pointer;
     this.line = first.line;
     this.column = first.column;
     this.hint = first.hint;
+    this.option = first.option;
     this.faults = faults;
+  }
+}
+
+/** A header value or a certificate that has not exactly one reading. It repeats nothing of it. */
+export class ParseError extends Error {
+  override readonly name = 'ParseError';
+  /** A stable code. */
+  readonly code: Detail | CertificateCode;
+  /** The byte at which it shows, from 0. */
+  readonly offset: number;
+
+  /** @internal */
+  constructor(code: Detail | CertificateCode, offset: number) {
+    super(`${code} at byte ${offset}`);
+    this.code = code;
+    this.offset = offset;
   }
 }
 

@@ -44,8 +44,11 @@ const LINE_BYTES = 8;
 /** As many as the frame can count. */
 const MAXIMAL_LINES = 0xffff;
 
-/** Asks core: the answer, or why there is none. Throws when the instance traps. */
-export function ask(handle: GateHandle, asked: Asked): { answer: string } | { failure: Failure } {
+/**
+ * Asks core: the answer, or why there is none. Throws when the instance traps. `question` is to decide,
+ * unless it is another one about the same request.
+ */
+export function ask(handle: GateHandle, asked: Asked, question = instance.decide): { answer: string } | { failure: Failure } {
   const { method, target, connection, lines } = asked;
   const count = lines.length >>> 1;
   const textAt = FIXED_BYTES + count * LINE_BYTES;
@@ -80,7 +83,7 @@ export function ask(handle: GateHandle, asked: Asked): { answer: string } | { fa
   if (connection !== undefined) {
     bytes.set(connection.bytes, start + textAt + textLength);
   }
-  const answer = instance.decide(handle, sequence, length);
+  const answer = question(handle, sequence, length);
   return answer === undefined ? { failure: 'frame_mismatch' } : { answer };
 }
 

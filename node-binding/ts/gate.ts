@@ -3,9 +3,9 @@
 import { channel } from 'node:diagnostics_channel';
 import type { GateHandle } from './wasm/peergate.js';
 import type { WarningCode } from './codes.js';
-import { CoreDecision, HostRefusal, type Answer, type Decision } from './decision.js';
+import { CoreDecision, HostRefusal, type Answer, type ApplicationDetail, type Decision, type Describer } from './decision.js';
 import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, type Texts } from './documents.js';
-import { ask } from './frame.js';
+import { ask, type Asked, type ConnectionCertificate } from './frame.js';
 import * as instance from './instance.js';
 import { read, type GateRequest, type Wanted } from './request.js';
 
@@ -30,11 +30,16 @@ export interface DecisionMessage {
 
 const decisions = channel('peergate:decision');
 
+/** A certificate that the application found; `undefined` when there was none. @internal */
+export interface Resolved {
+  readonly connection: ConnectionCertificate | undefined;
+}
+
 /** Names of header lines whose meaning is remembered; clients choose them, so there is an end. */
 const REMEMBERED_NAMES = 512;
 
 /** Documents as one instance of the module holds them. */
-class Loaded implements Wanted {
+class Loaded implements Wanted, Describer {
   readonly clock: boolean;
   readonly connection: Wanted['connection'];
   readonly wholeCertificate: boolean;
@@ -43,6 +48,8 @@ class Loaded implements Wanted {
   readonly #names = new Map<string, boolean>();
   /** The names that matter as they came last, by length: comparing is cheaper than looking up. */
   readonly #last: string[] = [];
+  #isFreed = false;
+  #again: Loaded | undefined;
 
   constructor(
     readonly texts: Texts,
@@ -85,7 +92,36 @@ class Loaded implements Wanted {
     return matters;
   }
 
+  /**
+   * The normalised certificate of the caller in a request on which these documents decided. Others may be
+   * in force by now, and would read another caller in it, or none.
+   */
+  describe(asked: Asked): string | undefined {
+    try {
+      const result = ask(this.#living(), asked, instance.describe);
+      return 'answer' in result ? Buffer.from(result.answer, 'latin1').toString('utf8') : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * These documents in the instance of now. Whoever asks after they were replaced or freed has them
+   * loaded again: once, for as long as somebody holds a request that they decided on.
+   */
+  #living(): GateHandle {
+    const now = instance.generation();
+    if (!this.#isFreed && this.generation === now) {
+      return this.handle;
+    }
+    if (this.#again?.generation !== now) {
+      this.#again = loaded(this.texts);
+    }
+    return this.#again.handle;
+  }
+
   free(): void {
+    this.#isFreed = true;
     // A handle of an instance that is gone would free something else in the new one.
     if (this.generation === instance.generation()) {
       this.handle.free();
@@ -163,12 +199,33 @@ export class Gate {
     return this.#loaded !== undefined && this.#use((handle) => handle.trustsHeaders());
   }
 
-  /** Decides and tells nobody: for a guard, whose application may have a last word. @internal */
-  answer(request: GateRequest, untrustedPeer: boolean): Answer {
+  /**
+   * Decides and tells nobody: for a guard, whose application may have a last word. `resolved` stands in
+   * the place of the connection's certificate. @internal
+   */
+  answer(request: GateRequest, untrustedPeer: boolean, resolved?: Resolved): Answer {
     if (typeof request !== 'object' || request === null) {
       throw new TypeError('peergate: decide() takes a request');
     }
-    return this.#answer(request, untrustedPeer);
+    return this.#answer(request, untrustedPeer, resolved);
+  }
+
+  /**
+   * The refusal of a request that the application does not want: status and body are those of a request
+   * that the rules refuse. `of` is what was decided before. @internal
+   */
+  forbid(detail: ApplicationDetail, of?: Decision): Answer {
+    if (this.#loaded === undefined) {
+      return HostRefusal.internal('gate_freed');
+    }
+    try {
+      const answer = this.#use(instance.forbid);
+      return answer === undefined
+        ? HostRefusal.internal('frame_mismatch')
+        : HostRefusal.byApplication(detail, new CoreDecision(answer).refusal(), of);
+    } catch {
+      return HostRefusal.internal('wasm_trap');
+    }
   }
 
   /** Tells subscribers how a request was decided in the end. @internal */
@@ -178,14 +235,22 @@ export class Gate {
     }
   }
 
-  #answer(request: GateRequest, untrustedPeer: boolean): Answer {
+  #answer(request: GateRequest, untrustedPeer: boolean, resolved: Resolved | undefined): Answer {
     if (this.#loaded === undefined) {
       return HostRefusal.internal('gate_freed');
     }
     try {
       const current = this.#current();
-      const result = ask(current.handle, read(request, current, untrustedPeer));
-      return 'answer' in result ? new CoreDecision(result.answer) : HostRefusal.internal(result.failure);
+      let asked = read(request, current, untrustedPeer);
+      if (resolved !== undefined) {
+        if (this.trustsHeaders) {
+          // Documents that do not look at it have come in since the guard was made.
+          return HostRefusal.internal('resolve_unused');
+        }
+        asked = { ...asked, connection: resolved.connection };
+      }
+      const result = ask(current.handle, asked);
+      return 'answer' in result ? new CoreDecision(result.answer, current, asked) : HostRefusal.internal(result.failure);
     } catch (thrown) {
       if (thrown instanceof instance.WasmTrapError) {
         return HostRefusal.internal('wasm_trap');

@@ -1,10 +1,13 @@
 // What every adapter shares: options checked once, and one way from a request to an answer.
 
+import { certificateOf, type ClientCertificate } from './certificate.js';
 import { HostRefusal, type Answer } from './decision.js';
 import { GATE_OPTIONS, type GateOptions } from './documents.js';
 import { createGate, Gate } from './gate.js';
 import type { GateRequest } from './request.js';
-import { certificateOf, stamp, unstamp, type ClientCertificate } from './stamp.js';
+import { resolvedConnection, type ResolvedCertificate } from './resolve.js';
+import { own, SHORT_FORM_OPTIONS, shortFormGate, type ShortFormOptions } from './short-form.js';
+import { stamp, unstamp } from './stamp.js';
 
 /**
  * What a guard asks the application besides deciding. `Peer` is what the framework knows of who
@@ -25,26 +28,46 @@ export interface GuardHooks<Peer, Subject> {
   readonly verify?:
     | ((certificate: ClientCertificate | undefined, request: Subject) => boolean | Promise<boolean>)
     | undefined;
+  /**
+   * Where the caller's certificate is when it is neither on Node's TLS connection nor in a header that a
+   * preset knows, such as in the event of a Lambda function. It takes the place of the connection's
+   * certificate, so it goes with the source `connection` only, which the short form has without `header`.
+   * `undefined` says that there is none. Whatever else it gives, throws or promises is a refusal.
+   */
+  readonly resolve?: (request: Subject) => ResolvedCertificate | undefined;
 }
 
-/** A gate, or the documents of one. */
-export type GuardOptions<Peer, Subject> = GuardHooks<Peer, Subject> & ({ readonly gate: Gate } | GateOptions);
+/** A gate, the documents of one, or the short form of those. */
+export type GuardOptions<Peer, Subject> = GuardHooks<Peer, Subject> &
+  (
+    | (({ readonly gate: Gate } | (GateOptions & { readonly gate?: undefined })) & { readonly [name in keyof ShortFormOptions]?: never })
+    | (ShortFormOptions & { readonly gate?: never; readonly policy?: never; readonly source?: never; readonly deployment?: never })
+  );
 
 /** A gate with the application's hooks. @internal */
 export class Guard<Peer, Subject extends object> {
   readonly gate: Gate;
   readonly #trustPeer: GuardHooks<Peer, Subject>['trustPeer'];
   readonly #verify: GuardHooks<Peer, Subject>['verify'];
+  readonly #resolve: GuardHooks<Peer, Subject>['resolve'];
 
   /** @throws {PolicyError} when a document is refused */
   constructor(options: GuardOptions<Peer, Subject>, adapterOptions: readonly string[] = []) {
     if (typeof options !== 'object' || options === null) {
-      throw new TypeError('peergate: clientCertAuth() takes {gate} or {policy, source}');
+      throw new TypeError('peergate: clientCertAuth() takes {gate}, {policy, source} or lists of callers');
     }
-    const { gate, trustPeer, verify, ...rest } = options as Partial<Given<Peer, Subject>> & Record<string, unknown>;
+    const { trustPeer, verify, resolve } = options as GuardHooks<Peer, Subject>;
     this.#trustPeer = hook('trustPeer', trustPeer);
     this.#verify = hook('verify', verify);
-    this.gate = gateOf(gate, without(rest, adapterOptions));
+    this.#resolve = hook('resolve', resolve);
+    if (resolve === undefined && 'resolve' in options) {
+      // Without it the certificate of the connection itself would count, which may be a proxy's.
+      throw new TypeError('peergate: `resolve` is undefined; leave it out or give it a value');
+    }
+    this.gate = gateOf(options, [...HOOKS, ...adapterOptions]);
+    if (resolve !== undefined && this.gate.trustsHeaders) {
+      throw new TypeError('peergate: `resolve` goes with the source {preset: "connection"} only');
+    }
   }
 
   /** Whether the application says which peers may speak for callers. */
@@ -61,7 +84,7 @@ export class Guard<Peer, Subject extends object> {
    * the application runs.
    */
   check(request: GateRequest, subject: Subject, peer: Peer | undefined): Answer | Promise<Answer> {
-    const answer = this.#decide(request, peer);
+    const answer = this.#decide(request, subject, peer);
     if (this.#verify !== undefined && answer.decision === 'allow') {
       unstamp(subject);
       return this.#confirmed(request, subject, answer, this.#verify);
@@ -69,10 +92,16 @@ export class Guard<Peer, Subject extends object> {
     return this.#settled(request, subject, answer);
   }
 
-  #decide(request: GateRequest, peer: Peer | undefined): Answer {
+  #decide(request: GateRequest, subject: Subject, peer: Peer | undefined): Answer {
     try {
       const untrusted = this.#trustPeer !== undefined && (peer === undefined || this.#trustPeer(peer) !== true);
-      return this.gate.answer(request, untrusted);
+      if (this.#resolve === undefined) {
+        return this.gate.answer(request, untrusted);
+      }
+      const connection = resolvedConnection(this.#resolve, subject);
+      return connection === null
+        ? this.gate.forbid('resolve_failed')
+        : this.gate.answer(request, untrusted, { connection });
     } catch {
       return HostRefusal.internal('unreadable_request');
     }
@@ -85,8 +114,8 @@ export class Guard<Peer, Subject extends object> {
     verify: NonNullable<GuardHooks<Peer, Subject>['verify']>,
   ): Answer | Promise<Answer> {
     const settle = (verdict: unknown): Answer =>
-      this.#settled(request, subject, verdict === true ? answer : HostRefusal.byApplication('verify_refused'));
-    const failed = (): Answer => this.#settled(request, subject, HostRefusal.byApplication('verify_failed'));
+      this.#settled(request, subject, verdict === true ? answer : this.gate.forbid('verify_refused', answer));
+    const failed = (): Answer => this.#settled(request, subject, this.gate.forbid('verify_failed', answer));
     let verdict: unknown;
     try {
       verdict = verify(certificateOf(answer), subject);
@@ -110,19 +139,35 @@ export class Guard<Peer, Subject extends object> {
   }
 }
 
-interface Given<Peer, Subject> extends GuardHooks<Peer, Subject> {
-  readonly gate: Gate;
-}
+const HOOKS = ['trustPeer', 'verify', 'resolve'];
 
-function gateOf(gate: unknown, documents: Record<string, unknown>): Gate {
+/** What only the short form may leave out: everything but a word about who is let in. */
+const SPEAKING = [...SHORT_FORM_OPTIONS, 'verify', 'resolve'];
+
+function gateOf(options: object, others: readonly string[]): Gate {
+  const rest = Object.fromEntries(Object.entries(options).filter(([name]) => !others.includes(name)));
+  // A name counts that stands for nothing: what was meant to be a gate is no short form.
+  const document = ['gate', ...GATE_OPTIONS].find((name) => name in options);
+  if (document === undefined) {
+    const given = own('the options', options);
+    if (!SPEAKING.some((name) => given.has(name))) {
+      throw new TypeError('peergate: clientCertAuth() takes {gate}, {policy, source} or lists of callers');
+    }
+    others.forEach((name) => given.delete(name));
+    return shortFormGate(Object.fromEntries(given) as ShortFormOptions);
+  }
+  const short = Object.keys(rest).find((name) => SHORT_FORM_OPTIONS.includes(name));
+  if (short !== undefined) {
+    throw new TypeError(`peergate: option ${JSON.stringify(short)} does not go with \`${document}\``);
+  }
+  const { gate, ...documents } = rest;
   if (gate === undefined) {
     return createGate(documents as unknown as GateOptions);
   }
   if (!(gate instanceof Gate)) {
     throw new TypeError('peergate: `gate` must come from createGate() of this package');
   }
-  const given = GATE_OPTIONS.filter((name) => name in documents);
-  const [unknown] = given.length === 0 ? Object.keys(documents) : given;
+  const [unknown] = Object.keys(documents);
   if (unknown !== undefined) {
     throw new TypeError(`peergate: option ${JSON.stringify(unknown)} does not go with \`gate\``);
   }
@@ -134,10 +179,6 @@ function hook<T>(name: string, given: T | undefined): T | undefined {
     throw new TypeError(`peergate: \`${name}\` must be a function`);
   }
   return given;
-}
-
-function without(options: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

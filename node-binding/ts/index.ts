@@ -3,7 +3,19 @@
 export { createGate, Gate, type DecisionMessage, type PolicyWarning } from './gate.js';
 export { clientCertAuth, type ClientCertAuth, type ClientCertAuthOptions } from './middleware.js';
 export type { GuardHooks, GuardOptions } from './guard.js';
-export { getClientCertificate, type ClientCertificate } from './stamp.js';
+export { toDocuments, type HeaderOptions, type ShortFormDocuments, type ShortFormOptions } from './short-form.js';
+export { getClientCertificate, setClientCertificate } from './stamp.js';
+export type { ClientCertificate, NormalizedCertificate } from './certificate.js';
+export type { ResolvedCertificate } from './resolve.js';
+export {
+  normalizePeerCertificate,
+  parseCertificate,
+  parseForwardedClientCert,
+  type ForwardedClientCert,
+  type ForwardedClientCertOptions,
+  type ParseCode,
+  type WithRaw,
+} from './parse.js';
 export {
   watchPolicy,
   PolicyWatcher,
@@ -12,7 +24,7 @@ export {
   type WatchPolicyOptions,
 } from './watch-policy.js';
 export type { WatchOptions } from './watch.js';
-export { AccessDeniedError, PolicyError, type PolicyFault } from './errors.js';
+export { AccessDeniedError, ParseError, PolicyError, type PolicyFault } from './errors.js';
 export type {
   Decision,
   DecisionJson,
@@ -24,4 +36,4 @@ export type {
 } from './decision.js';
 export type { DocumentInput, GateOptions, GateUpdate } from './documents.js';
 export type { FetchRequest, FixtureText, GateRequest, RequestFixture } from './request.js';
-export type { Detail, LoadCode, Reason, WarningCode } from './codes.js';
+export type { CertificateCode, Detail, LoadCode, Preset, Reason, WarningCode } from './codes.js';

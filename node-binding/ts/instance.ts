@@ -72,19 +72,33 @@ export function nextSequence(): number {
   return sequence;
 }
 
-/** Decides on the frame and copies the answer, one character a byte; `undefined` when it was none. */
+/** Decides on the frame; the answer, one character a byte, or `undefined` when it was none. */
 export function decide(handle: glue.GateHandle, number: number, length: number): string | undefined {
   try {
-    const written = handle.decide(number, length);
-    if (written === 0) {
-      return undefined;
-    }
-    const at = glue.answerAddress();
-    const answer = view().bytes.toString('latin1', at, at + written);
-    return answer.length === written ? answer : undefined;
+    return copied(handle.decide(number, length));
   } catch (thrown) {
     throw trapped(thrown);
   }
+}
+
+/** Core's JSON of the caller in the frame, one character a byte; `undefined` when there is none. */
+export function describe(handle: glue.GateHandle, number: number, length: number): string | undefined {
+  return guarded(() => copied(handle.describe(number, length)));
+}
+
+/** The answer to callers whom the application refuses. */
+export function forbid(handle: glue.GateHandle): string | undefined {
+  return guarded(() => copied(handle.forbid()));
+}
+
+/** Copies an answer of this length. */
+function copied(length: number): string | undefined {
+  if (length === 0) {
+    return undefined;
+  }
+  const at = glue.answerAddress();
+  const answer = view().bytes.toString('latin1', at, at + length);
+  return answer.length === length ? answer : undefined;
 }
 
 /** The module broke off in the middle of a call, and was replaced. */

@@ -1,10 +1,12 @@
 // The guard for Express, Connect and plain node:http.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Answer, Refusal } from './decision.js';
+import { IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { HostRefusal, type Answer, type Refusal } from './decision.js';
 import { AccessDeniedError } from './errors.js';
 import { Guard, type GuardOptions } from './guard.js';
+import { show, stateKey } from './state-key.js';
+import { unstamp } from './stamp.js';
 import { forward } from './upstream.js';
 import { peerWarning } from './warning.js';
 
@@ -15,6 +17,11 @@ export type ClientCertAuthOptions = GuardOptions<Socket, IncomingMessage> & {
    * the error handlers. Without a `next` function it answers in either case.
    */
   readonly onDeny?: 'respond' | 'next' | undefined;
+  /**
+   * A property of the request under which its certificate is found, too, once it was let through; it is
+   * not enumerable. Left out: only `getClientCertificate` tells.
+   */
+  readonly stateKey?: string;
 };
 
 /** Lets a request through or refuses it. */
@@ -37,14 +44,19 @@ type Next = (error?: unknown) => void;
 export function clientCertAuth(options: ClientCertAuthOptions & { readonly verify?: undefined }): ClientCertAuth;
 export function clientCertAuth(options: ClientCertAuthOptions): ClientCertAuth<boolean | Promise<boolean>>;
 export function clientCertAuth(options: ClientCertAuthOptions): ClientCertAuth<boolean | Promise<boolean>> {
-  const guard = new Guard<Socket, IncomingMessage>(options, ['onDeny']);
+  const guard = new Guard<Socket, IncomingMessage>(options, ['onDeny', 'stateKey']);
   const { onDeny } = options;
   if (onDeny !== undefined && onDeny !== 'respond' && onDeny !== 'next') {
     throw new TypeError("peergate: `onDeny` must be 'respond' or 'next'");
   }
+  const key = 'stateKey' in options ? requestKey(options.stateKey) : undefined;
   const warn = guard.knowsPeers ? undefined : peerWarning(guard.gate);
 
   function act(answer: Answer, request: IncomingMessage, response: ServerResponse, next: Next | undefined): boolean {
+    if (answer.decision === 'allow' && key !== undefined && !show(request, key)) {
+      unstamp(request);
+      return act(HostRefusal.internal('state_key_taken'), request, response, next);
+    }
     if (answer.decision === 'allow') {
       forward(request, answer.upstream());
       next?.();
@@ -64,11 +76,28 @@ export function clientCertAuth(options: ClientCertAuthOptions): ClientCertAuth<b
   function middleware(request: IncomingMessage, response: ServerResponse, next?: Next): boolean | Promise<boolean> {
     warn?.(request);
     const answer = guard.check(request, request, request.socket);
-    return answer instanceof Promise
-      ? answer.then((settled) => act(settled, request, response, next))
-      : act(answer, request, response, next);
+    if (!(answer instanceof Promise)) {
+      return act(answer, request, response, next);
+    }
+    return answer.then((settled) => {
+      if (response.writableEnded || response.destroyed) {
+        // Somebody has answered meanwhile, or the client is gone: there is nothing left to let through.
+        unstamp(request);
+        return false;
+      }
+      return act(settled, request, response, next);
+    });
   }
   return middleware;
+}
+
+/** A name that no request has of its own. */
+function requestKey(given: unknown): string {
+  const key = stateKey(given);
+  if (key in new IncomingMessage(new Socket())) {
+    throw new TypeError(`peergate: a request has a \`${key}\` of its own; choose another \`stateKey\``);
+  }
+  return key;
 }
 
 /** Answers a refused request. @internal */

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Adapter, denied, incomingOf, type AdapterOptions } from './adapter.js';
 import { HostRefusal, type Answer } from './decision.js';
+import type { Gate } from './gate.js';
 import { getClientCertificate, unstamp } from './stamp.js';
 
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
@@ -71,7 +72,7 @@ export function clientCertAuth<Request extends NestRequest = NestRequest>(
   const adapter = new Adapter<Request>(options);
 
   function act(answer: Answer, context: NestContext, request: NestRequest, incoming: IncomingMessage): true {
-    const settled = answer.decision === 'allow' ? narrowed(answer, context) : answer;
+    const settled = answer.decision === 'allow' ? narrowed(answer, context, adapter.guard.gate) : answer;
     if (settled !== answer) {
       unstamp(request);
       unstamp(incoming);
@@ -120,11 +121,11 @@ function metadata(): Metadata {
   return Reflect as unknown as Metadata;
 }
 
-function narrowed(answer: Answer, context: NestContext): Answer {
+function narrowed(answer: Answer, context: NestContext, gate: Gate): Answer {
   for (const target of [context.getHandler(), context.getClass()]) {
     const rules = metadata().getMetadata(RULES, target);
     if (Array.isArray(rules) && answer.reason !== 'shadow_mode' && !rules.includes(answer.rule)) {
-      return HostRefusal.byApplication('verify_refused');
+      return gate.forbid('verify_refused', answer);
     }
   }
   return answer;

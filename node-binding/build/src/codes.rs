@@ -1,5 +1,6 @@
 //! The stable codes of core as TypeScript unions, so that the types cannot drift from the tables.
 
+use peergate_core::source::document::Preset;
 use peergate_core::x509::X509Code;
 use peergate_core::{Detail, LoadCode, Reason, WarningCode};
 
@@ -21,6 +22,7 @@ pub(crate) fn module() -> String {
         "What is odd about a document.",
         WarningCode::ALL.iter().map(|c| c.code()),
     );
+    union(&mut out, "Preset", "Ways in which proxies name callers.", Preset::ALL.iter().map(|c| c.code()));
     union(
         &mut out,
         "CertificateCode",

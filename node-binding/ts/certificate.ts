@@ -1,0 +1,85 @@
+// What is known of a certificate, as core tells it.
+
+import type { Answer, IdentityType } from './decision.js';
+
+/** The normalised certificate. What is not known is absent. */
+export interface NormalizedCertificate {
+  /** The subject in RFC 4514 form. */
+  readonly subjectDn?: string | undefined;
+  /** The subject's only common name; absent when there are several. */
+  readonly subjectCn?: string | undefined;
+  /** The issuer in RFC 4514 form. */
+  readonly issuerDn?: string | undefined;
+  /** The issuer's only common name. */
+  readonly issuerCn?: string | undefined;
+  /** `0x` and lower-case hexadecimal digits, as `serial` of a policy takes it. */
+  readonly serialNumber?: string | undefined;
+  /** SHA-256 of the DER in 64 upper-case hexadecimal digits. */
+  readonly fingerprint256?: string | undefined;
+  /** Each with its type, as `san` of a policy takes it: `URI:…`, `DNS:…`, `IP:…`, `email:…`. */
+  readonly subjectAltNames?: readonly string[] | undefined;
+  /** First moment of its validity. */
+  readonly notBefore?: Date | undefined;
+  /** Last moment of its validity. */
+  readonly notAfter?: Date | undefined;
+  /** The certificate in PEM. */
+  readonly pem?: string | undefined;
+}
+
+/** The caller's certificate, as far as the source told. */
+export interface ClientCertificate extends NormalizedCertificate {
+  /** Whom the decision named: the SPIFFE ID, else the first DNS name, else the only common name. */
+  readonly identity: string | null;
+  readonly identityType: IdentityType | null;
+  /** SHA-256 of the certificate in 64 lower-case hexadecimal digits, as decisions have it. */
+  readonly sha256?: string | undefined;
+  /** Whether somebody vouches for the certificate. */
+  readonly verified: boolean;
+}
+
+/** With a policy in shadow, refused certificates go on as well; these name nobody. */
+const KNOWN_CALLER: readonly string[] = ['allowed', 'no_rule', 'denied_by_rule'];
+
+/** Frameworks have several objects for one request, and there is one certificate for all of them. */
+const made = new WeakMap<Answer, ClientCertificate>();
+
+/** The certificate that a decision was about; `undefined` when it was about none. @internal */
+export function certificateOf(answer: Answer): ClientCertificate | undefined {
+  let certificate = made.get(answer);
+  if (certificate === undefined) {
+    certificate = make(answer);
+    if (certificate !== undefined) {
+      made.set(answer, certificate);
+    }
+  }
+  return certificate;
+}
+
+function make(answer: Answer): ClientCertificate | undefined {
+  const { identity, identityType, sha256, verified } = answer;
+  const reason = answer.reason === 'shadow_mode' ? answer.shadow?.reason : answer.reason;
+  if (verified === null || reason === undefined || !KNOWN_CALLER.includes(reason)) {
+    return undefined;
+  }
+  const json = answer.describe();
+  return Object.freeze({
+    identity,
+    identityType,
+    ...(sha256 === null ? undefined : { sha256 }),
+    verified,
+    // Where core can say nothing any more, there is still what the decision holds.
+    ...(json === undefined ? undefined : fromJson(json)),
+  });
+}
+
+/** Core's JSON with its times as dates. @internal */
+export function fromJson(json: string): NormalizedCertificate {
+  const certificate = JSON.parse(json) as Record<string, unknown>;
+  for (const name of ['notBefore', 'notAfter']) {
+    const time = certificate[name];
+    if (typeof time === 'string') {
+      certificate[name] = new Date(time);
+    }
+  }
+  return certificate;
+}
