@@ -16,7 +16,8 @@ use crate::print::{json_key, json_string, json_text, rfc3339, serial_number};
 pub fn to_json(credential: &Credential<'_>, verified: Option<bool>, pem: Option<&str>) -> String {
     let mut out = String::with_capacity(1024);
     out.push('{');
-    let names = [("subjectDn", "subjectCn", &credential.subject), ("issuerDn", "issuerCn", &credential.issuer)];
+    let names =
+        [("subjectDn", "subjectCn", &credential.subject), ("issuerDn", "issuerCn", &credential.issuer)];
     for (whole, common, name) in names {
         if let Some(name) = name {
             json_text(&mut out, whole, name.as_str());

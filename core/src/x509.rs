@@ -26,10 +26,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use crate::credential::{AltName, Extension};
-pub use presented::{ReadError, normalised};
 use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
 use crate::reason::codes;
+pub use presented::{ReadError, normalised};
 
 codes! {
     /// Why bytes are no certificate that is read.

@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 
-use super::source::Reader;
 use super::Gate;
+use super::source::Reader;
 use crate::credential::Credential;
 use crate::limits::SOURCE_HEADERS;
 use crate::normalised;
@@ -36,10 +36,10 @@ impl Gate {
                 let around = Around { connection: request.connection, certificates: read };
                 let value = values.first()?.bytes()?;
                 match envoy.format {
-                    XfccFormat::Text => envoy_caller(envoy.read_text(value, around, &mut ()).ok()?, read),
+                    XfccFormat::Text => envoy_caller(&envoy.read_text(value, around, &mut ()).ok()?, read),
                     XfccFormat::Json => {
                         let elements = json::parse(value).ok()?;
-                        envoy_caller(envoy.read_json(&elements, around, &mut ()).ok()?, read)
+                        envoy_caller(&envoy.read_json(&elements, around, &mut ()).ok()?, read)
                     }
                 }
             }
@@ -51,11 +51,12 @@ impl Gate {
     }
 }
 
-fn envoy_caller(caller: Option<Caller<'_>>, read: &Certificates) -> Option<String> {
-    Some(match caller? {
-        Caller::Fields(credential) => told(&credential, read),
-        Caller::Certificate(known) => told(&known.credential(true), read),
-    })
+fn envoy_caller(caller: &Caller<'_>, read: &Certificates) -> Option<String> {
+    match caller {
+        Caller::None => None,
+        Caller::Fields(credential) => Some(told(credential, read)),
+        Caller::Certificate(known) => Some(told(&known.credential(true), read)),
+    }
 }
 
 fn told(credential: &Credential<'_>, read: &Certificates) -> String {
