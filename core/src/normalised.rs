@@ -89,7 +89,8 @@ mod tests {
 
     use super::*;
     use crate::dn::NameText;
-    use crate::xfcc::text::Elements;
+    use crate::xfcc::Key;
+    use crate::xfcc::text::{Elements, Values};
 
     const NOTHING: Credential<'static> = Credential {
         sha256: None,
@@ -130,8 +131,10 @@ mod tests {
     fn the_names_of_an_element_are_those_that_the_source_is_said_to_carry() {
         let text = "Hash=a;Subject=\"\";URI=spiffe://td/a;URI=;DNS=a.example;DNS=\"b\\\"\"";
         let element = Elements::new(text.as_bytes()).next().unwrap().unwrap();
+        let values = |carried, key| if carried { element.values(key) } else { Values::NONE };
         let json = |uri, dns| {
-            to_json(&Credential { names: AltNames::Xfcc { element, uri, dns }, ..NOTHING }, None, None)
+            let names = AltNames::Xfcc { uri: values(uri, Key::Uri), dns: values(dns, Key::Dns) };
+            to_json(&Credential { names, ..NOTHING }, None, None)
         };
         assert_eq!(json(false, false), "{}");
         assert_eq!(json(true, false), r#"{"subjectAltNames":["URI:spiffe://td/a"]}"#);
