@@ -49,6 +49,7 @@ const PAGES: &[&str] = &[
     "docs/design.md",
     "docs/envoy.md",
     "docs/fixtures.md",
+    "docs/node-tls.md",
     "docs/operations.md",
     "docs/policy.md",
     "docs/sources.md",

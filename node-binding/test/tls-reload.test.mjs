@@ -421,3 +421,21 @@ test('a server of node:tls', () =>
     },
     { create: (options) => tls.createServer(options, (socket) => socket.write(socket.getPeerCertificate().subject.CN)) },
   ));
+
+for (const options of [{ https: {} }, { http2: true, https: { allowHTTP1: true } }]) {
+  test(`the server of Fastify${options.http2 ? ', with HTTP/2' : ''}`, async () => {
+    const { default: fastify } = await import('fastify');
+    const app = fastify({ ...options, https: { ...options.https, ...mutual }, forceCloseConnections: true });
+    app.get('/', (request) => request.raw.socket.getPeerCertificate().subject.CN);
+    const { directory, put } = WAYS['exchanged link'](bundle(certificates[0], ca));
+    const reloader = reloadServerCertificates(app.server, { directory, ...NAMES }, QUICK);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address();
+    assert.deepEqual(await get(port), { status: 200, body: 'client', sha256: certificates[0].sha256 });
+    const reloaded = once(reloader, 'reloaded');
+    put(bundle(certificates[1], ca));
+    await reloaded;
+    assert.deepEqual(await get(port), { status: 200, body: 'client', sha256: certificates[1].sha256 });
+    await app.close();
+  });
+}
