@@ -3,6 +3,7 @@
 mod authenticate;
 mod describe;
 mod fit;
+mod known;
 mod source;
 mod watch;
 
@@ -18,7 +19,7 @@ use crate::limits::{HostLimits, SOURCE_HEADERS};
 use crate::load::{LoadErrors, Warning};
 use crate::order;
 use crate::policy::compile::Policy;
-use crate::policy::decide::{Ruling, verdict};
+use crate::policy::decide::{Caller, Ruling, verdict};
 use crate::policy::matching::Facts;
 use crate::reason::Reason;
 use crate::request::{Header, Request};
@@ -33,6 +34,7 @@ use crate::target::{self, TargetRules};
 use crate::trace::Trace;
 use crate::upstream::{Upstream, is_alias};
 use crate::xfcc::json;
+use known::KnownCallers;
 use source::{Reader, Source};
 use watch::{FROM_CERTIFICATE, FROM_HEADER, Origin, watch};
 
@@ -100,11 +102,13 @@ pub struct Shows {
     pub filter_state: bool,
 }
 
-/// A policy and a source that fit each other. Immutable, but for decoded certificates that are kept.
+/// A policy and a source that fit each other. Immutable, but for what is kept of certificates and callers
+/// that were met, each of which would be made of the same bytes again.
 #[derive(Debug)]
 pub struct Gate {
     policy: Policy,
     source: Source,
+    known: KnownCallers,
     target: TargetRules,
     /// Sorted.
     trust_domains: Option<Box<[Box<str>]>>,
@@ -140,6 +144,7 @@ impl Gate {
         }
         Ok(Self {
             source: Source::new(&source, fit::needs(&policy), limits),
+            known: KnownCallers::new(),
             target: policy.target,
             trust_domains: policy.trust_domains.clone().map(|mut domains| {
                 order::sort_unstable(&mut domains);
@@ -219,8 +224,7 @@ impl Gate {
         match (envoy.format, value) {
             (_, Value::Absent | Value::Empty) => self.conclude(request, target, None, FROM_HEADER, trace),
             (XfccFormat::Text, Value::One(value)) => {
-                let caller = envoy.read_text(value, around, trace);
-                self.conclude_envoy(request, target, &caller, trace)
+                self.decide_again(envoy, value, request, target, around, trace)
             }
             (XfccFormat::Text, Value::Joined(value)) => {
                 let caller = envoy.read_text(value, around, trace);
@@ -247,7 +251,7 @@ impl Gate {
         match caller {
             Err(refusal) => self.refuse(*refusal, None),
             Ok(envoy::Caller::None) => self.conclude(request, target, None, FROM_HEADER, trace),
-            Ok(envoy::Caller::Fields(credential)) => {
+            Ok(envoy::Caller::Fields(credential, _)) => {
                 self.conclude(request, target, Some(credential), FROM_HEADER, trace)
             }
             Ok(envoy::Caller::Certificate(known)) => {
@@ -289,7 +293,7 @@ impl Gate {
         trace: &mut T,
     ) -> Decision<'g, 'c> {
         let Some(credential) = caller else {
-            let rulings = self.policy.rule(request.method, target, None, trace);
+            let rulings = self.policy.rule(request.method, target, Caller::Nobody, trace);
             return self.decision(rulings.enforced, rulings.with_shadow);
         };
         if T::WATCHES {
@@ -301,7 +305,7 @@ impl Gate {
             Err(refusal) => return self.refuse(refusal, Some(credential)),
         };
         let facts = Facts { credential, spiffe: spiffe.as_deref() };
-        let rulings = self.policy.rule(request.method, target, Some(&facts), trace);
+        let rulings = self.policy.rule(request.method, target, Caller::Facts(&facts), trace);
         Decision {
             verified: Some(credential.verified),
             sha256: credential.sha256,

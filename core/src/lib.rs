@@ -20,6 +20,7 @@ pub mod deployment;
 pub mod dn;
 pub mod gate;
 pub mod json;
+mod kept;
 pub mod limits;
 pub mod load;
 pub mod normalised;

@@ -14,6 +14,10 @@ pub const CERTIFICATE_BYTES: usize = 16 * 1024;
 pub const CACHED_CERTIFICATES: usize = 128;
 /// Bytes of a header's value, or of a DER or PEM certificate, that is kept with what was decoded.
 pub const CACHED_CERTIFICATE_TEXT_BYTES: usize = 8 * 1024;
+/// Callers that a gate knows again by the header value that a proxy wrote for them.
+pub const KNOWN_CALLERS: usize = 128;
+/// Bytes of a header value that is kept with the caller of whom it tells.
+pub const KNOWN_CALLER_BYTES: usize = 2 * 1024;
 /// Headers of one source: a certificate's or fields', and the signals.
 pub const SOURCE_HEADERS: usize = 12;
 /// Headers that say whether a certificate was verified, in a source that spells its own out.

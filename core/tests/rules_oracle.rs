@@ -11,8 +11,13 @@
 )]
 
 use peergate_core::limits::HostLimits;
+use peergate_core::trace::Trace;
 use peergate_core::{Documents, Gate, Request};
 use serde_json::{Value, json};
+
+struct Watched;
+
+impl Trace for Watched {}
 
 /// A small generator: the same seed, the same case, on every machine.
 struct Dice(u64);
@@ -276,6 +281,8 @@ fn tables_decide_as_the_file_reads() {
                 now: None,
             };
             let decision = gate.decide(&request);
+            assert_eq!(gate.decide(&request), decision, "a caller who comes again");
+            assert_eq!(gate.decide_traced(&request, &mut Watched), decision, "and one who is watched");
             let (reason, rule) = expected(&policy, caller.as_ref(), method, path, false);
             let context = || format!("seed {seed}: {method} {path} {header}\n{text}");
             assert_eq!((decision.reason.code(), decision.rule), (reason, rule.as_deref()), "{}", context());

@@ -176,6 +176,9 @@ impl Running {
         add_one(&mut expected, metric("peergate_requests_total", &record)?);
         if let Some(shadow) = record.get("shadow").filter(|shadow| !shadow.is_null()) {
             add_one(&mut expected, metric("peergate_shadow_total", shadow)?);
+            if shadow.get("decision") != record.get("decision") {
+                add_one(&mut expected, metric("peergate_shadow_changes_total", shadow)?);
+            }
         }
         let after = self.counted();
         ensure!(after == expected, "counted {after:?}, expected {expected:?}");

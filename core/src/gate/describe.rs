@@ -54,7 +54,7 @@ impl Gate {
 fn envoy_caller(caller: &Caller<'_>, read: &Certificates) -> Option<String> {
     match caller {
         Caller::None => None,
-        Caller::Fields(credential) => Some(told(credential, read)),
+        Caller::Fields(credential, _) => Some(told(credential, read)),
         Caller::Certificate(known) => Some(told(&known.credential(true), read)),
     }
 }

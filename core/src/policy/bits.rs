@@ -10,7 +10,7 @@ use crate::limits::RULES;
 pub(super) const WORDS: usize = RULES.div_ceil(64);
 
 /// A set over the rules of one policy: as many words as it needs.
-pub(super) type Bits = Box<[u64]>;
+pub(crate) type Bits = Box<[u64]>;
 
 /// Adds a rule to a set. A rule past the end is not added: there are at most [`RULES`].
 pub(super) fn insert(bits: &mut [u64], rule: u16) {

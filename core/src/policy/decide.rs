@@ -1,6 +1,8 @@
 //! Deny, then allow, over the compiled tables.
 
-use super::bits::{WORDS, contains, first_of_both};
+use alloc::vec;
+
+use super::bits::{Bits, WORDS, contains, first_of_both};
 use super::compile::Policy;
 use super::matching::Facts;
 use crate::decision::Verdict;
@@ -14,6 +16,17 @@ use crate::trace::{Event, Trace};
 pub(crate) struct Ruling<'g> {
     pub(crate) reason: Reason,
     pub(crate) rule: Option<&'g str>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Caller<'c, 'a> {
+    /// Nobody known: there is no certificate.
+    Nobody,
+    /// Somebody of whom this is known.
+    Facts(&'c Facts<'c, 'a>),
+    /// Somebody for whom these rules are ([`Policy::rules_for`]).
+    Rules(&'c [u64]),
 }
 
 /// What the enforced rules say, and what all rules would say if those in shadow were enforced too.
@@ -39,12 +52,19 @@ impl Policy {
         self.names.iter().map(|name| &**name)
     }
 
+    /// The rules whose `from` holds for a caller.
+    pub(crate) fn rules_for(&self, caller: &Facts<'_, '_>) -> Bits {
+        let mut rules = vec![0; self.deny.len()].into_boxed_slice();
+        self.add_rules_from(Caller::Facts(caller), &mut rules);
+        rules
+    }
+
     /// Applies the rules to a request whose caller is authenticated or has no certificate.
     pub(crate) fn rule<T: Trace>(
         &self,
         method: &[u8],
         target: Target<'_>,
-        caller: Option<&Facts<'_, '_>>,
+        caller: Caller<'_, '_>,
         trace: &mut T,
     ) -> Rulings<'_> {
         // Most policies have at most 64 rules; clearing room for 4,096 would cost more than deciding.
@@ -59,7 +79,7 @@ impl Policy {
         &self,
         method: &[u8],
         target: Target<'_>,
-        caller: Option<&Facts<'_, '_>>,
+        caller: Caller<'_, '_>,
         trace: &mut T,
     ) -> Rulings<'_> {
         let mut from = [0; N];
@@ -75,21 +95,26 @@ impl Policy {
         for (hit, (method, path)) in hits.iter_mut().zip(methods.iter().zip(&paths)) {
             *hit &= method & path;
         }
-        let with_shadow = self.ruling(&hits, caller.is_some());
+        let has_certificate = !matches!(caller, Caller::Nobody);
+        let with_shadow = self.ruling(&hits, has_certificate);
         if !self.has_shadow_rules {
             return Rulings { enforced: with_shadow, with_shadow };
         }
         for (hit, enforced) in hits.iter_mut().zip(&self.enforced) {
             *hit &= enforced;
         }
-        Rulings { enforced: self.ruling(&hits, caller.is_some()), with_shadow }
+        Rulings { enforced: self.ruling(&hits, has_certificate), with_shadow }
     }
 
-    fn add_rules_from(&self, caller: Option<&Facts<'_, '_>>, rules: &mut [u64]) {
-        add(&self.anyone, rules);
-        if let Some(caller) = caller {
-            add(&self.authenticated, rules);
-            caller.look_up(&self.principals, &self.deny, rules);
+    fn add_rules_from(&self, caller: Caller<'_, '_>, rules: &mut [u64]) {
+        match caller {
+            Caller::Rules(known) => add(known, rules),
+            Caller::Nobody => add(&self.anyone, rules),
+            Caller::Facts(caller) => {
+                add(&self.anyone, rules);
+                add(&self.authenticated, rules);
+                caller.look_up(&self.principals, &self.deny, rules);
+            }
         }
     }
 

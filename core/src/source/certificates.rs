@@ -8,15 +8,14 @@ pub(crate) use without_x509::{Certificates, Known};
 
 #[cfg(feature = "x509")]
 mod with_x509 {
-    use alloc::boxed::Box;
+    use alloc::sync::Arc;
     use alloc::vec::Vec;
-    use core::hash::{BuildHasher, Hasher};
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Mutex, PoisonError};
 
-    use foldhash::fast::FixedState;
     use sha2::{Digest, Sha256};
 
     use crate::credential::{AltNames, Credential};
+    use crate::kept::Kept;
     use crate::limits::{CACHED_CERTIFICATE_TEXT_BYTES, CACHED_CERTIFICATES};
     use crate::reason::Detail;
     use crate::source::is_dns_name;
@@ -54,41 +53,17 @@ mod with_x509 {
         }
     }
 
-    /// How many certificates share a place in the cache.
-    const WAYS: usize = 4;
-    const SETS: usize = CACHED_CERTIFICATES / WAYS;
-
-    /// Bytes at the end of a text that hold the signature, in any encoding.
-    const SIGNATURE: usize = 192;
-
-    /// Whether two texts are equal, eight bytes at a time: WebAssembly compares slices byte by byte.
-    fn is_same(a: &[u8], b: &[u8]) -> bool {
-        let ((a_words, a_rest), (b_words, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
-        let word = |word: &[u8; 8]| u64::from_ne_bytes(*word);
-        a.len() == b.len() && a_words.iter().map(word).eq(b_words.iter().map(word)) && a_rest == b_rest
-    }
-
     /// The decoded certificates of one gate.
     #[derive(Debug)]
     pub(crate) struct Certificates {
-        sets: Mutex<Vec<Set>>,
-        hasher: FixedState,
+        kept: Kept<Known, CACHED_CERTIFICATES, CACHED_CERTIFICATE_TEXT_BYTES>,
         /// The DER of each that was decoded, where somebody wants it afterwards.
         decoded: Option<Mutex<Vec<Vec<u8>>>>,
     }
 
-    /// The newest first.
-    type Set = Vec<Entry>;
-
-    #[derive(Debug)]
-    struct Entry {
-        text: Box<[u8]>,
-        known: Known,
-    }
-
     impl Certificates {
-        pub(crate) fn new() -> Self {
-            Self { sets: Mutex::new(Vec::new()), hasher: FixedState::with_seed(0), decoded: None }
+        pub(crate) const fn new() -> Self {
+            Self { kept: Kept::new(), decoded: None }
         }
 
         /// Keeps the DER of each certificate, for [`Certificates::der`].
@@ -113,52 +88,17 @@ mod with_x509 {
             text: &[u8],
             decode: impl FnOnce(&[u8]) -> Result<Vec<u8>, Detail>,
         ) -> Result<Known, Detail> {
-            if text.len() > CACHED_CERTIFICATE_TEXT_BYTES {
-                return self.known(decode(text)?);
-            }
-            let set = self.set_of(text);
-            if let Some(known) = self.find(set, text) {
+            if let Some(known) = self.kept.find(text) {
                 return Ok(known);
             }
             // Decoded without the lock.
-            let known = self.known(decode(text)?)?;
-            self.keep(set, text, &known);
-            Ok(known)
-        }
-
-        fn known(&self, der: Vec<u8>) -> Result<Known, Detail> {
+            let der = decode(text)?;
             let known = Known::from_der(&der)?;
+            self.kept.keep(text, known.clone());
             if let Some(decoded) = &self.decoded {
                 decoded.lock().unwrap_or_else(PoisonError::into_inner).push(der);
             }
             Ok(known)
-        }
-
-        /// By the end of the text, where the signature is; which of a set it is, only the whole tells.
-        fn set_of(&self, text: &[u8]) -> usize {
-            let mut hasher = self.hasher.build_hasher();
-            hasher.write_usize(text.len());
-            hasher.write(text.last_chunk::<SIGNATURE>().map_or(text, |end| end));
-            // The low bits, for as many sets as a power of two.
-            const { assert!(SETS.is_power_of_two()) };
-            usize::try_from(hasher.finish() & const { SETS as u64 - 1 }).unwrap_or_default()
-        }
-
-        fn find(&self, set: usize, text: &[u8]) -> Option<Known> {
-            let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-            let entry = sets.get(set)?.iter().find(|entry| is_same(&entry.text, text))?;
-            Some(entry.known.clone())
-        }
-
-        fn keep(&self, set: usize, text: &[u8], known: &Known) {
-            let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-            if sets.is_empty() {
-                sets.resize_with(SETS, Vec::new);
-            }
-            if let Some(set) = sets.get_mut(set) {
-                set.truncate(WAYS.saturating_sub(1));
-                set.insert(0, Entry { text: text.into(), known: known.clone() });
-            }
         }
     }
 
@@ -191,8 +131,7 @@ mod with_x509 {
                     }
                 }
             }
-            let kept = certificates.sets.lock().expect("a lock").iter().map(Vec::len).sum::<usize>();
-            assert!((CACHED_CERTIFICATES / 2..=CACHED_CERTIFICATES).contains(&kept), "{kept}");
+            assert!((CACHED_CERTIFICATES / 2..=CACHED_CERTIFICATES).contains(&certificates.kept.count()));
         }
 
         #[test]
@@ -219,39 +158,12 @@ mod with_x509 {
         }
 
         #[test]
-        fn texts_that_differ_anywhere_are_two() {
-            for length in [0, 1, 7, 8, 9, 31, 64, 200] {
-                let text = alloc::vec![7; length];
-                assert!(is_same(&text, &text.clone()));
-                assert!(!is_same(&text, &[&text[..], b"x"].concat()));
-                for at in 0..length {
-                    let mut other = text.clone();
-                    other[at] ^= 1;
-                    assert!(!is_same(&text, &other), "{length} {at}");
-                }
-            }
-        }
-
-        #[test]
-        fn texts_with_one_end_are_kept_apart() {
-            let certificates = Certificates::new();
-            let (a, b) = (der("a.example"), der("b.example"));
-            let texts = ["a", "b"].map(|start| [start.as_bytes(), &[b' '; SIGNATURE]].concat());
-            for _ in 0..2 {
-                for (text, der, expected) in [(&texts[0], &a, "a.example"), (&texts[1], &b, "b.example")] {
-                    let known = certificates.read(text, |_| Ok(der.clone())).expect("a certificate");
-                    assert_eq!(name(&known), expected);
-                }
-            }
-        }
-
-        #[test]
         fn a_long_text_is_not_kept() {
             let certificates = Certificates::new();
             let der = der("a.example");
             let long = alloc::vec![b' '; CACHED_CERTIFICATE_TEXT_BYTES + 1];
             assert!(certificates.read(&long, |_| Ok(der)).is_ok());
-            assert!(certificates.sets.lock().expect("a lock").is_empty());
+            assert_eq!(certificates.kept.count(), 0);
         }
     }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Envoy {
 pub(crate) enum Caller<'h> {
     /// Nobody: there is no element.
     None,
-    Fields(Credential<'h>),
+    /// By the fields of an element, and the hash in the last one, which is that of the connection.
+    Fields(Credential<'h>, [u8; 32]),
     Certificate(Known),
 }
 
@@ -177,7 +178,7 @@ impl Envoy {
         if T::WATCHES {
             trace.event(Event::Element { elements: hops.len(), caller: at });
         }
-        Ok(Caller::Fields(Credential {
+        let credential = Credential {
             sha256: Some(caller_hash),
             // The proxy's promise: XFCC has no field that says so.
             verified: true,
@@ -188,7 +189,8 @@ impl Envoy {
             serial: None,
             names: hop.alt_names(self.uri, self.dns),
             extensions: &[],
-        }))
+        };
+        Ok(Caller::Fields(credential, last_hash))
     }
 
     /// Every element's certificate is decoded, and is the one of its hash; the walk goes by the names
@@ -239,7 +241,11 @@ impl Envoy {
     }
 
     /// A SAN can forge an element, but no certificate contains its own hash.
-    fn check_connection(&self, last_hash: &[u8; 32], peer: Option<Peer<'_>>) -> Result<(), Refusal> {
+    pub(crate) fn check_connection(
+        &self,
+        last_hash: &[u8; 32],
+        peer: Option<Peer<'_>>,
+    ) -> Result<(), Refusal> {
         let mismatch = |detail| Refusal { reason: Reason::HashMismatch, detail: Some(detail) };
         match (self.bind_connection, peer) {
             (Some(false), _) | (None, None) => Ok(()),
