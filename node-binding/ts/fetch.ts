@@ -1,4 +1,4 @@
-// The guard for whoever is given a Web Request: Bun, Deno, Next's route handlers on Node.
+// The guard for whoever is given a Web Request: Bun, Deno, others.
 
 import { changes, forwardHeaders, webResponse } from './adapter.js';
 import type { Answer } from './decision.js';

@@ -1,0 +1,3 @@
+export default defineEventHandler((event) => {
+  return { id: getRouterParam(event, 'id'), caller: event.context.clientCertificate.identity };
+});
