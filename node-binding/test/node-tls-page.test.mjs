@@ -124,12 +124,16 @@ test('before-server.mjs ends when a certificate comes before its key', () =>
     assert.match(program.said, /KEY_VALUES_MISMATCH/);
   }));
 
-for (const name of ['client.mjs', 'before-client.mjs']) {
+for (const [name, said] of [
+  ['client.mjs', '200 an order\n\n'],
+  ['before-client.mjs', '200 an order\n\n'],
+  ['https-client.mjs', 'an order\n'],
+]) {
   test(`${name} shows its certificate`, () =>
     serving('server.mjs', async (port) => {
       const client = await start(name, WAYS['renamed files'](bundle(web, ca)), port);
       const [code] = await once(client.child, 'close');
-      assert.deepEqual([code, client.said], [0, '200 an order\n\n']);
+      assert.deepEqual([code, client.said], [0, said]);
     }));
 }
 

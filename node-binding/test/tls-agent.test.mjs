@@ -173,13 +173,17 @@ test('a server of another name, of another authority, or of TLS 1.2 gets no requ
     const stranger = authority('stranger').issue('server');
     const elsewhere = ca.issue('elsewhere', { names: 'DNS:elsewhere.example' });
     const cases = [
-      [naming(elsewhere), 'ERR_TLS_CERT_ALTNAME_INVALID'],
-      [naming(stranger), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-      [naming(server, { maxVersion: 'TLSv1.2' }), 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION'],
+      [naming(elsewhere), /^ERR_TLS_CERT_ALTNAME_INVALID$/],
+      [naming(stranger), /^UNABLE_TO_VERIFY_LEAF_SIGNATURE$/],
+      // Told by whichever comes first, the alert or the end of the connection.
+      [naming(server, { maxVersion: 'TLSv1.2' }), /^(ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION|EPROTO)$/],
     ];
     for (const [{ listener, counts }, code] of cases) {
       await running(listener, async (port) => {
-        await assert.rejects(undici.request(url(port), { dispatcher: agent }), { code });
+        await assert.rejects(undici.request(url(port), { dispatcher: agent }), (error) => {
+          assert.match(error.code, code);
+          return true;
+        });
         assert.equal(counts.requests, 0);
       });
     }

@@ -1,10 +1,9 @@
 // A client that shows a certificate to every server, by files that it follows.
 
 import type { EventEmitter } from 'node:events';
-import { WATCH_OPTIONS, type WatchOptions } from '../watch.js';
+import { client, type MtlsClientOptions } from './client.js';
 import { TlsError } from './errors.js';
-import { identityCheck } from './identity.js';
-import { files, known, PATH_OPTIONS, text, wrong, type CertificatePaths } from './paths.js';
+import { wrong } from './paths.js';
 import { CertificateReloader } from './reloader.js';
 
 /** What may be set of undici's pools; times in milliseconds, sizes in bytes. Left out is undici's default. */
@@ -41,26 +40,14 @@ const POOL_OPTIONS: readonly string[] = [
   'maxResponseSize',
 ];
 
-/** The files, and what else the agent is told. */
-export interface MtlsAgentOptions<D extends object = MtlsDispatcher> extends CertificatePaths, WatchOptions {
-  /** Whose certificates are trusted: never the system's authorities. */
-  readonly ca: string | readonly string[];
-  /** Of the key, if it is encrypted. */
-  readonly passphrase?: string | undefined;
-  /** The name that servers must prove, if it is not the host name of the URL. */
-  readonly servername?: string | undefined;
-  /**
-   * Who servers must be, as in the `from` of a rule, such as `{ spiffe: 'spiffe://…' }`; several are
-   * alternatives. Stands in place of the name of the URL, which a SPIFFE certificate does not have.
-   */
-  readonly serverIdentity?: object | readonly object[] | undefined;
+/** The files, whom the agent talks to, and how. */
+export interface MtlsAgentOptions<D extends object = MtlsDispatcher> extends MtlsClientOptions {
   readonly pool?: PoolOptions | undefined;
   /** The `Agent` of your undici, if it is not to be the one that `peergate` finds. */
   readonly Agent?: AgentClass<D> | undefined;
 }
 
-/** The class `Agent` of undici. */
-// The options of a constructor that is only passed on: `never` takes those of every version.
+/** The class `Agent` of undici, of whatever version: its options are not looked at. */
 export type AgentClass<D extends object> = new (options?: never) => D;
 
 /** The dispatcher of Node's own `fetch`, as far as TypeScript knows it. */
@@ -76,15 +63,6 @@ interface Dispatcher extends EventEmitter {
   destroy(...rest: unknown[]): Promise<void> | void;
 }
 
-const OPTIONS = [...PATH_OPTIONS, ...WATCH_OPTIONS, 'passphrase', 'servername', 'serverIdentity', 'pool', 'Agent'];
-
-/** Options of undici and of Node by which a client would talk to anybody. */
-const ALWAYS_ON: Readonly<Record<string, string>> = {
-  checkServerIdentity: 'servers are always held to their names; `servername` or `serverIdentity` sets another',
-  rejectUnauthorized: 'servers are always verified; trust their authority with `ca`',
-  minVersion: 'TLS 1.3 is the least that is spoken',
-};
-
 /**
  * One `Agent` of undici for the whole process, whose connections show the certificate and which trusts the
  * authorities in the files alone. It follows the files: new connections use the new ones, requests that are
@@ -97,14 +75,12 @@ const ALWAYS_ON: Readonly<Record<string, string>> = {
 export function createMtlsAgent<D extends object = MtlsDispatcher>(
   options: MtlsAgentOptions<D>,
 ): D & { readonly certificates: CertificateReloader } {
-  checkOptions(options);
-  const { pool, passphrase, servername, serverIdentity, Agent, debounce, interval, signal, ...paths } = options;
+  const { connect, reloading } = client('createMtlsAgent()', options, POOL_OPTIONS, ['Agent']);
+  const { pool, Agent } = options;
+  if (Agent !== undefined && typeof Agent !== 'function') {
+    throw wrong('`Agent` is not a class');
+  }
   const Base = (Agent ?? installed()) as new (options?: object) => Dispatcher;
-  const fixed = {
-    rejectUnauthorized: true,
-    ...(servername === undefined ? {} : { servername: text('servername', servername) }),
-    checkServerIdentity: identityCheck(servername, serverIdentity),
-  };
 
   /** An agent without connections of its own: it hands each request to the one whose certificate is in use. */
   class MtlsAgent extends Base {
@@ -115,11 +91,8 @@ export function createMtlsAgent<D extends object = MtlsDispatcher>(
     constructor() {
       super();
       this.certificates = new CertificateReloader({
-        ...{ debounce, interval, signal },
-        files: files(paths),
-        passphrase: passphrase === undefined ? undefined : text('passphrase', passphrase),
-        context: () => ({ minVersion: 'TLSv1.3' }),
-        use: ({ context }) => this.#exchange(new Base({ ...pool, connect: { ...fixed, secureContext: context } })),
+        ...reloading,
+        use: ({ context }) => this.#exchange(new Base({ ...pool, connect: { ...connect, secureContext: context } })),
       });
     }
 
@@ -179,23 +152,6 @@ export function createMtlsAgent<D extends object = MtlsDispatcher>(
     }
   }
   return new MtlsAgent() as unknown as D & MtlsAgent;
-}
-
-function checkOptions(options: MtlsAgentOptions<object>): void {
-  for (const [name, why] of Object.entries(ALWAYS_ON)) {
-    if (typeof options === 'object' && options !== null && name in options) {
-      throw wrong(`createMtlsAgent() has no option "${name}": ${why}`);
-    }
-  }
-  known('createMtlsAgent()', options, OPTIONS);
-  // Without them undici would trust every public authority.
-  if (options.ca === undefined) {
-    throw wrong('`ca` is missing');
-  }
-  known('`pool` of createMtlsAgent()', options.pool ?? {}, POOL_OPTIONS);
-  if (options.Agent !== undefined && typeof options.Agent !== 'function') {
-    throw wrong('`Agent` is not a class');
-  }
 }
 
 function installed(): unknown {
