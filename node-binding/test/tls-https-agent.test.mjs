@@ -82,11 +82,11 @@ test('requests share connections; after a renewal there are others, and slow req
         assert.equal(await get(port, { agent }), 'client 1');
       }
       assert.deepEqual(counts, { connections: 2, requests: 42 });
-      const open = () => new Promise((resolve) => listener.getConnections((_, count) => resolve(count)));
-      for (const end = Date.now() + 20_000; (await open()) > 1 && Date.now() < end; ) {
+      const held = () => new Promise((resolve) => listener.getConnections((_, count) => resolve(count)));
+      for (const end = Date.now() + 20_000; (await held()) > 1 && Date.now() < end; ) {
         await new Promise((soon) => setTimeout(soon, 5));
       }
-      assert.equal(await open(), 1);
+      assert.equal(await held(), 1);
     });
   }));
 
