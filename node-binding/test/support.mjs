@@ -72,3 +72,12 @@ export function view(request) {
   }
   return { lines, headers: pick(request.headers), distinct: pick(request.headersDistinct) };
 }
+
+/** The fields of a certificate that every source tells. */
+export function brief(certificate) {
+  if (certificate === null || certificate === undefined) {
+    return certificate;
+  }
+  const { identity, identityType, sha256, verified } = certificate;
+  return { identity, identityType, sha256, verified };
+}

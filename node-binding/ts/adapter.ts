@@ -6,6 +6,7 @@ import type { Answer, Refusal, Upstream } from './decision.js';
 import { AccessDeniedError } from './errors.js';
 import { Guard, type GuardOptions } from './guard.js';
 import type { FetchRequest } from './request.js';
+import { stateKey } from './state-key.js';
 import { getClientCertificate, stamp, unstamp, type ClientCertificate } from './stamp.js';
 import { forward } from './upstream.js';
 import { peerWarning } from './warning.js';
@@ -31,15 +32,12 @@ export class Adapter<Subject extends object> {
   /** @throws {PolicyError} when a document is refused */
   constructor(options: AdapterOptions<Subject>) {
     this.guard = new Guard<Socket, Subject>(options, ['onDeny', 'stateKey']);
-    const { onDeny, stateKey = 'clientCertificate' } = options;
+    const { onDeny, stateKey: key = 'clientCertificate' } = options;
     if (onDeny !== undefined && onDeny !== 'respond' && onDeny !== 'throw') {
       throw new TypeError("peergate: `onDeny` must be 'respond' or 'throw'");
     }
-    if (typeof stateKey !== 'string' || stateKey === '' || stateKey === '__proto__') {
-      throw new TypeError('peergate: `stateKey` must be a name');
-    }
     this.onDeny = onDeny;
-    this.stateKey = stateKey;
+    this.stateKey = stateKey(key);
     this.#warn = this.guard.knowsPeers ? undefined : peerWarning(this.guard.gate);
   }
 

@@ -39,23 +39,27 @@ export function clientCertHook(options: ClientCertAuthOptions): ClientCertHook {
  * `request.clientCertificate`. A document that is refused makes the registration fail with a `PolicyError`.
  */
 export const clientCertAuth: FastifyPluginCallback<ClientCertAuthOptions> = (instance, options, done) => {
-  let adapter: Adapter<FastifyRequest>;
   try {
-    adapter = new Adapter<FastifyRequest>(withoutScope(options));
+    const adapter = new Adapter<FastifyRequest>(withoutScope(options));
+    const decorated = `peergate.${adapter.stateKey}`;
+    if (!instance.hasDecorator(decorated)) {
+      if (instance.hasRequestDecorator(adapter.stateKey)) {
+        throw new TypeError(`peergate: a request has a \`${adapter.stateKey}\` of its own; choose another \`stateKey\``);
+      }
+      // Asked for only where somebody looks, and nobody can write to it.
+      instance.decorateRequest(adapter.stateKey, {
+        getter(this: FastifyRequest) {
+          return getClientCertificate(this) ?? null;
+        },
+      });
+      instance.decorate(decorated, true);
+    }
+    instance.addHook('onRequest', hookOf(adapter));
   } catch (error) {
     // Thrown from here it would reach nobody.
     done(error as Error);
     return;
   }
-  if (!instance.hasRequestDecorator(adapter.stateKey)) {
-    // Asked for only where somebody looks, and nobody can write to it.
-    instance.decorateRequest(adapter.stateKey, {
-      getter(this: FastifyRequest) {
-        return getClientCertificate(this) ?? null;
-      },
-    });
-  }
-  instance.addHook('onRequest', hookOf(adapter));
   done();
 };
 

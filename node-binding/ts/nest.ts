@@ -5,6 +5,7 @@ import { Adapter, denied, incomingOf, type AdapterOptions } from './adapter.js';
 import { HostRefusal, type Answer } from './decision.js';
 import type { Gate } from './gate.js';
 import { getClientCertificate, unstamp } from './stamp.js';
+import { show } from './state-key.js';
 
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
 export { AccessDeniedError } from './errors.js';
@@ -72,13 +73,15 @@ export function clientCertAuth<Request extends NestRequest = NestRequest>(
   const adapter = new Adapter<Request>(options);
 
   function act(answer: Answer, context: NestContext, request: NestRequest, incoming: IncomingMessage): true {
-    const settled = answer.decision === 'allow' ? narrowed(answer, context, adapter.guard.gate) : answer;
+    let settled = answer.decision === 'allow' ? narrowed(answer, context, adapter.guard.gate) : answer;
+    if (settled.decision === 'allow' && !show(request, adapter.stateKey)) {
+      settled = HostRefusal.internal('state_key_taken');
+    }
     if (settled !== answer) {
       unstamp(request);
       unstamp(incoming);
       adapter.guard.gate.publish(incoming, settled);
     }
-    (request as unknown as Record<string, unknown>)[adapter.stateKey] = getClientCertificate(request);
     if (settled.decision === 'allow') {
       return true;
     }
