@@ -3,7 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-FILTER := target/wasm32-wasip1/release/peergate.wasm
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LINKED := $(TARGET)/wasm32-wasip1/wasm/peergate.wasm
+FILTER := $(TARGET)/wasm32-wasip1/release/peergate.wasm
 CARGO := cargo
 export CARGO_TERM_COLOR ?= never
 
@@ -16,7 +18,8 @@ tools: ## Check for rustup or cargo, Node 20, Python 3 with pip and openssl; add
 	@sh tests/tools/need.sh
 
 filter: tools ## Build the Envoy filter: target/wasm32-wasip1/release/peergate.wasm
-	$(CARGO) build --quiet --locked --release -p peergate-envoy --target wasm32-wasip1
+	$(CARGO) build --quiet --locked --profile wasm -p peergate-envoy --target wasm32-wasip1
+	node tests/tools/wasm/shrink.mjs $(LINKED) $(FILTER) envoy-filter/interface.txt
 
 filter-trap: tools ## Build a filter that a header makes trap, for the test that Envoy survives it
 	$(CARGO) build --quiet --locked -p peergate-envoy --target wasm32-wasip1 --features trap-for-tests
@@ -90,4 +93,4 @@ package: filter node ## dist/peergate.wasm, its bill of materials, its OCI image
 	@find dist -type f -exec wc -c {} +
 
 clean: ## Remove what was built
-	rm -rf target dist node-binding/dist node-binding/node_modules tests/deploy/node_modules .envoy .proxies
+	rm -rf target dist node-binding/dist node-binding/node_modules tests/deploy/node_modules tests/tools/wasm/node_modules .envoy .proxies

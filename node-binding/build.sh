@@ -9,6 +9,7 @@ if ! cmp -s package-lock.json node_modules/.peergate-lock; then
     cp package-lock.json node_modules/.peergate-lock
 fi
 cargo run --quiet --locked --package peergate-node-build
+node ../tests/tools/wasm/shrink.mjs dist/wasm/peergate_bg.wasm dist/wasm/peergate_bg.wasm
 node_modules/.bin/tsc --project tsconfig.json
 node entries.mjs
 node ../tests/tools/bill-of-materials.mjs peergate-node wasm32-unknown-unknown dist

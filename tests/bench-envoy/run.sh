@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 target=${CARGO_TARGET_DIR:-target}/wasm32-wasip1/release
 bench=${CARGO_TARGET_DIR:-target}/bench-envoy
 mkdir -p "$bench"
-cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-envoy
+make --no-print-directory filter
 cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-bench-noop
 cp "$target/noop.wasm" "$bench/noop.wasm"
 cargo build --quiet --locked --release --target wasm32-wasip1 -p peergate-bench-noop --features one-header

@@ -31,19 +31,16 @@ fn main() -> Result<()> {
         .remove_producers_section(true)
         .generate(&glue)
         .context("wasm-bindgen")?;
-    fs::write(package.join("ts/codes.ts"), codes::module()).context("writing ts/codes.ts")?;
-    report(&glue)
+    fs::write(package.join("ts/codes.ts"), codes::module()).context("writing ts/codes.ts")
 }
 
-/// Compiles the crate in the release profile and returns where the module is.
+/// Compiles the crate in the profile of the modules and returns where the module is.
 fn compile(package: &Path) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .current_dir(package)
-        .args(["build", "--release", "--locked", "--target", "wasm32-unknown-unknown", "-p", "peergate-node"])
-        // The code generator reads the section of target features that stripping would remove; names
-        // and producers are removed by it afterwards.
-        .args(["--config", "profile.release.strip=\"none\""])
+        .args(["build", "--profile", "wasm", "--locked", "--target", "wasm32-unknown-unknown"])
+        .args(["-p", "peergate-node"])
         .status()
         .context("running cargo")?;
     ensure!(
@@ -52,14 +49,5 @@ fn compile(package: &Path) -> Result<PathBuf> {
     );
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| package.join("../target"), |folder| package.join("..").join(folder));
-    Ok(target.join("wasm32-unknown-unknown/release/peergate_node.wasm"))
-}
-
-/// Prints the sizes of what was made.
-fn report(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        println!("{:>9} bytes  {}", entry.metadata()?.len(), entry.file_name().to_string_lossy());
-    }
-    Ok(())
+    Ok(target.join("wasm32-unknown-unknown/wasm/peergate_node.wasm"))
 }
