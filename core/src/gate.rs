@@ -474,6 +474,17 @@ impl Gate {
         self.policy.rule_names()
     }
 
+    /// The rules that can decide, by name, and whether each denies: those in shadow cannot.
+    pub fn deciding_rules(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.policy.deciding_rules()
+    }
+
+    /// Whether decisions come with a shadow verdict.
+    #[must_use]
+    pub const fn has_shadow(&self) -> bool {
+        self.policy.has_shadow()
+    }
+
     /// What the host shows beside the records.
     #[must_use]
     pub const fn shows(&self) -> Shows {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use peergate_core::gate::LogMode;
 use peergate_core::limits::HostLimits;
-use peergate_core::{Decision, Documents, Gate, Reason};
+use peergate_core::{Decision, Documents, Gate, Reason, Verdict};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
@@ -31,10 +31,9 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
+        let refused = Counter::define(metrics::CONFIG_REFUSED);
         let Some(plugin) = Plugin::load() else {
-            if let Some(id) = host::define_metric(Metric::Counter, metrics::CONFIG_REFUSED) {
-                host::increment(id);
-            }
+            refused.add();
             return false;
         };
         self.plugin = Some(Rc::new(plugin));
@@ -118,15 +117,16 @@ impl Plugin {
         let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         let version = env!("CARGO_PKG_VERSION");
         host::log(Level::Info, &format!("peergate: {version}, policy {name} in force, sha256 {sha256}"));
+        let shadowed = |reason| gate.has_shadow() && reason != Reason::ShadowMode;
         Self {
             lengths: gate.header_lengths().fold(0, |bits, length| bits | length_bit(length)),
             log: gate.log_mode(),
             limiter: Limiter::new(Reason::ALL.len().saturating_add(1), now_ns.unwrap_or(0)),
-            requests: Counters::new(metrics::requests),
-            shadow: Counters::new(metrics::shadow),
-            shadow_changes: Counters::new(metrics::shadow_changes),
-            shows: Shows::new(gate.shows()),
-            host_errors: Counter::default(),
+            requests: Counters::define(metrics::requests, |_| true),
+            shadow: Counters::define(metrics::shadow, shadowed),
+            shadow_changes: Counters::define(metrics::shadow_changes, shadowed),
+            shows: Shows::new(&gate),
+            host_errors: Counter::define(metrics::HOST_ERRORS),
             withheld: Cell::new(false),
             gate,
         }
@@ -139,12 +139,11 @@ impl Plugin {
 
     /// Counts a decision and logs it, as configured.
     pub(crate) fn record(&self, decision: &Decision<'_, '_>) {
-        self.requests.add(decision.is_allowed(), decision.reason);
+        self.requests.add(decision.reason);
         if let Some(shadow) = &decision.shadow {
-            let allowed = matches!(shadow.verdict, peergate_core::Verdict::Allow);
-            self.shadow.add(allowed, shadow.reason);
-            if allowed != decision.is_allowed() {
-                self.shadow_changes.add(allowed, shadow.reason);
+            self.shadow.add(shadow.reason);
+            if matches!(shadow.verdict, Verdict::Allow) != decision.is_allowed() {
+                self.shadow_changes.add(shadow.reason);
             }
         }
         self.shows.measure(decision);
@@ -163,7 +162,7 @@ impl Plugin {
 
     /// Counts and logs a request that was refused because the proxy did not answer a call.
     pub(crate) fn record_host_error(&self, error: HostError) {
-        self.host_errors.add(|| metrics::HOST_ERRORS.to_owned());
+        self.host_errors.add();
         if let Some(dropped) = self.limiter.admit(Reason::ALL.len(), host::now_ns) {
             host_error_line(error, dropped);
         }
@@ -212,47 +211,38 @@ pub(crate) fn host_error_line(error: HostError, dropped: u64) {
     host::log(Level::Warn, &format!("peergate: request refused: {call} gave {what}{dropped}"));
 }
 
-/// A counter that is defined when first used, so that only what happened shows in the statistics.
-#[derive(Default)]
-struct Counter(Cell<State>);
-
-#[derive(Clone, Copy, Default)]
-enum State {
-    #[default]
-    Undefined,
-    Refused,
-    Defined(u32),
-}
+/// A counter. It is there from the load on, at zero, so that whoever watches it sees the first time that it
+/// counts; `None` where the proxy has no metrics.
+#[derive(Clone, Copy)]
+pub(crate) struct Counter(Option<u32>);
 
 impl Counter {
-    fn add(&self, name: impl FnOnce() -> String) {
-        if matches!(self.0.get(), State::Undefined) {
-            let id = host::define_metric(Metric::Counter, &name());
-            self.0.set(id.map_or(State::Refused, State::Defined));
-        }
-        if let State::Defined(id) = self.0.get() {
+    pub(crate) fn define(name: &str) -> Self {
+        Self(host::define_metric(Metric::Counter, name))
+    }
+
+    pub(crate) fn add(self) {
+        if let Some(id) = self.0 {
             host::increment(id);
         }
     }
 }
 
-/// Counters by verdict and reason.
-struct Counters {
-    name: fn(bool, Reason) -> String,
-    allowed: Box<[Counter]>,
-    denied: Box<[Counter]>,
-}
+/// Counters by reason; each reason is one of a verdict.
+struct Counters(Box<[Counter]>);
 
 impl Counters {
-    fn new(name: fn(bool, Reason) -> String) -> Self {
-        let all = || Reason::ALL.iter().map(|_| Counter::default()).collect();
-        Self { name, allowed: all(), denied: all() }
+    fn define(name: fn(bool, Reason) -> String, happens: impl Fn(Reason) -> bool) -> Self {
+        let counter = |reason: &Reason| {
+            let allows = matches!(reason, Reason::Allowed | Reason::ShadowMode);
+            if happens(*reason) { Counter::define(&name(allows, *reason)) } else { Counter(None) }
+        };
+        Self(Reason::ALL.iter().map(counter).collect())
     }
 
-    fn add(&self, allowed: bool, reason: Reason) {
-        let counters = if allowed { &self.allowed } else { &self.denied };
-        if let Some(counter) = counters.get(reason as usize) {
-            counter.add(|| (self.name)(allowed, reason));
+    fn add(&self, reason: Reason) {
+        if let Some(counter) = self.0.get(reason as usize) {
+            counter.add();
         }
     }
 }

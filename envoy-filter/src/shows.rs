@@ -1,12 +1,13 @@
 //! What operators see of single decisions beside counters and records, each by a switch of its own.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use peergate_core::Decision;
 use peergate_core::gate::Shows as Switches;
+use peergate_core::{Decision, Gate};
 
 use crate::host::{self, Metric};
+use crate::plugin::Counter;
 use crate::{metrics, record};
 
 /// Seconds for which the first end of a certificate is remembered.
@@ -15,16 +16,20 @@ const WINDOW: i64 = 3600;
 /// What is shown, and the metrics for it.
 pub(crate) struct Shows {
     switches: Switches,
-    /// By name, defined when a rule first decides; `None` where the proxy has no metrics.
-    rules: RefCell<BTreeMap<Box<str>, Option<u32>>>,
+    /// By name, of the rules that can decide.
+    rules: BTreeMap<Box<str>, Counter>,
     expiry: Option<u32>,
     window: Cell<i64>,
 }
 
 impl Shows {
-    pub(crate) fn new(switches: Switches) -> Self {
+    pub(crate) fn new(gate: &Gate) -> Self {
+        let switches = gate.shows();
+        let deciding = gate.deciding_rules().filter(|_| switches.rules);
+        let counter =
+            |(name, denies): (&str, bool)| (name.into(), Counter::define(&metrics::rules(!denies, name)));
         let expiry = if switches.expiry { host::define_metric(Metric::Gauge, metrics::EXPIRY) } else { None };
-        Self { switches, rules: RefCell::default(), expiry, window: Cell::new(0) }
+        Self { switches, rules: deciding.map(counter).collect(), expiry, window: Cell::new(0) }
     }
 
     /// Before the answer, so that its line in the access log has it.
@@ -45,28 +50,11 @@ impl Shows {
 
     /// Counts and measures.
     pub(crate) fn measure(&self, decision: &Decision<'_, '_>) {
-        if self.switches.rules
-            && let Some(rule) = decision.rule
-        {
-            self.count(rule, decision.is_allowed());
+        if let Some(counter) = decision.rule.and_then(|rule| self.rules.get(rule)) {
+            counter.add();
         }
         if let (Some(gauge), Some(end), true) = (self.expiry, decision.not_after, decision.is_allowed()) {
             self.expire(gauge, end);
-        }
-    }
-
-    fn count(&self, rule: &str, allowed: bool) {
-        let mut rules = self.rules.borrow_mut();
-        let id = match rules.get(rule) {
-            Some(id) => *id,
-            None => {
-                let id = host::define_metric(Metric::Counter, &metrics::rules(allowed, rule));
-                rules.insert(rule.into(), id);
-                id
-            }
-        };
-        if let Some(id) = id {
-            host::increment(id);
         }
     }
 

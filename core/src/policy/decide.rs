@@ -52,6 +52,13 @@ impl Policy {
         self.names.iter().map(|name| &**name)
     }
 
+    /// The rules that can decide, by name, and whether each denies: none of those in shadow.
+    pub(crate) fn deciding_rules(&self) -> impl Iterator<Item = (&str, bool)> {
+        let rules = self.names.iter().zip(0_u16..).filter(|_| !self.shadow_mode);
+        let enforced = rules.filter(|(_, rule)| contains(&self.enforced, *rule));
+        enforced.map(|(name, rule)| (&**name, contains(&self.deny, rule)))
+    }
+
     /// The rules whose `from` holds for a caller.
     pub(crate) fn rules_for(&self, caller: &Facts<'_, '_>) -> Bits {
         let mut rules = vec![0; self.deny.len()].into_boxed_slice();
