@@ -1,11 +1,14 @@
 // Node's own TLS connection as the source, with certificates made for the occasion.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import https from 'node:https';
 import { mock, test } from 'node:test';
+import tls from 'node:tls';
+import { promisify } from 'node:util';
 import { clientCertAuth, createGate } from '../dist/index.mjs';
 import { xfcc } from './support.mjs';
-import { alice, as, bob, get, listening, mallory } from './tls-support.mjs';
+import { alice, as, bob, get, listening, mallory, server } from './tls-support.mjs';
 
 const pinned = { version: 1, allow: [{ name: 'alice', from: [{ sha256: alice.sha256 }] }, { name: 'open', from: 'anyone', paths: ['/open'] }] };
 const connection = { preset: 'connection' };
@@ -79,6 +82,45 @@ test('a certificate that was not verified is refused, also where its fingerprint
     (port) => get(port, as(mallory)),
   );
   assert.deepEqual(reasons, ['unverified']);
+});
+
+/** A connection of TLS 1.2, over which each `ask` sends a request and gives the status of the answer. */
+async function talking(port, client) {
+  const socket = tls.connect({ port, host: '127.0.0.1', ca: [server.cert], servername: 'localhost', maxVersion: 'TLSv1.2', ...client });
+  await once(socket, 'secureConnect');
+  return {
+    async ask() {
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const [head] = await once(socket, 'data');
+      return Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
+    },
+    again: () => promisify(socket.renegotiate.bind(socket))({}),
+    end: () => socket.destroy(),
+  };
+}
+
+test('a second handshake on a connection makes nobody known: its certificate is told before it is proved', async () => {
+  const gate = createGate({ policy: { version: 1, allow: [{ name: 'any', from: 'anyone' }] }, source: { ...connection, requireVerified: false } });
+  const decided = [];
+  const auth = (request, response) => {
+    const { decision, identity } = gate.decide(request);
+    decided.push([decision, identity]);
+    response.end('{}');
+  };
+  await listening(auth, async (port) => {
+    // Before anybody asked who called, and after.
+    for (const first of [false, true]) {
+      const client = await talking(port, as(alice));
+      if (first) {
+        await client.ask();
+      }
+      await client.again();
+      await client.ask();
+      client.end();
+    }
+  });
+  const known = ['allow', 'spiffe://td/alice'];
+  assert.deepEqual(decided, [['deny', null], known, known]);
 });
 
 test('the certificate is read once for a connection, and not at all where nobody asks', async () => {

@@ -16,8 +16,8 @@ interface Shown {
 /** Reading costs microseconds, and what a connection's peer showed does not change. */
 const seen = new WeakMap<object, Shown | null>();
 
-/** No certificate at all, which core refuses: for a connection that can no longer be asked. */
-const ENDED: ConnectionCertificate = { bytes: new Uint8Array(0), form: DER, verified: false };
+/** No certificate at all, which core refuses: for a connection that cannot be asked. */
+const NOT_TO_BE_ASKED: ConnectionCertificate = { bytes: new Uint8Array(0), form: DER, verified: false };
 
 /**
  * What the peer of a request's connection showed, whole or as its SHA-256; `undefined` on plaintext
@@ -34,9 +34,9 @@ export function peerCertificate(request: IncomingMessage, whole: boolean): Conne
   let shown = seen.get(connection);
   if (shown === undefined) {
     if (hasEnded(connection)) {
-      return ENDED;
+      return NOT_TO_BE_ASKED;
     }
-    shown = read(connection);
+    shown = wasRenegotiated(connection) ? { whole: NOT_TO_BE_ASKED, digest: NOT_TO_BE_ASKED } : read(connection);
     seen.set(connection, shown);
   }
   return shown === null ? undefined : whole ? shown.whole : (shown.digest ??= digest(shown.whole));
@@ -57,6 +57,18 @@ const GONE = { destroyed: true, encrypted: true } as TLSSocket;
 /** Node forgets the certificate with the connection: who asks too late would hear of none. */
 function hasEnded(connection: TLSSocket | Http2Session): boolean {
   return connection.destroyed && connection.encrypted === true;
+}
+
+/**
+ * Up to TLS 1.2 a client may begin another handshake at any time and show another certificate in it. OpenSSL
+ * tells that one from then on, before the client has proved that it holds the key, while Node's `authorized`
+ * is still about the one before, and stays `true` even when the new one is found to be false.
+ *
+ * Node counts such handshakes, to limit them, where nobody else looks. It takes none over HTTP/2.
+ */
+function wasRenegotiated(connection: TLSSocket | Http2Session): boolean {
+  const { _handle: handle } = connection as { _handle?: { handshakes?: unknown } | null };
+  return typeof handle?.handshakes === 'number' && handle.handshakes > 0;
 }
 
 function read(connection: TLSSocket | Http2Session): Shown | null {
