@@ -7,7 +7,8 @@ set -eu
 dir=$1
 mkdir -p "$dir"
 cd "$dir"
-work=$(mktemp -d)
+# Here, so that files are renamed into place and not copied: who reads meanwhile reads the old or the new.
+work=$(mktemp -d ./.work.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 
 ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
@@ -23,12 +24,10 @@ authority() {
 issue() {
     printf '%s\n' '[req]' 'distinguished_name=dn' 'prompt=no' '[dn]' "CN=$1" > "$work/req.cnf"
     printf '%s\n' 'basicConstraints=CA:false' "subjectAltName=$2" ${3+"$3"} > "$work/ext.cnf"
-    openssl req $ec -config "$work/req.cnf" -keyout "$work/key" -out "$work/csr" 2> /dev/null
+    openssl req $ec -config "$work/req.cnf" -keyout "$work/$1.key" -out "$work/csr" 2> /dev/null
     openssl x509 -req -in "$work/csr" -CA ca.crt -CAkey ca.key -CAcreateserial -CAserial ca.srl -days 7 \
-        -extfile "$work/ext.cnf" -out "$work/crt" 2> /dev/null
-    # Renamed into place: who reads meanwhile reads the old file or the new one, and never half of one.
-    cp "$work/key" ".$1.key" && mv ".$1.key" "$1.key"
-    cp "$work/crt" ".$1.crt" && mv ".$1.crt" "$1.crt"
+        -extfile "$work/ext.cnf" -out "$work/$1.crt" 2> /dev/null
+    mv "$work/$1.key" "$work/$1.crt" .
 }
 
 one() {

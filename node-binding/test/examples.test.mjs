@@ -54,7 +54,8 @@ async function run(name) {
   const cwd = join(base, 'examples', name);
   const [port, metrics] = [await freePort(), await freePort()];
   const env = { ...process.env, PORT: port, METRICS_PORT: metrics, NODE_NO_WARNINGS: '1', npm_config_update_notifier: 'false' };
-  const local = (text) => text.replaceAll(/localhost:(8443|8080)/g, `localhost:${port}`).replaceAll('localhost:9464', `localhost:${metrics}`);
+  // `sleep`: for machines that have much else to do.
+  const local = (text) => text.replaceAll('sleep 1', 'sleep 3').replaceAll(/localhost:(8443|8080)/g, `localhost:${port}`).replaceAll('localhost:9464', `localhost:${metrics}`);
   let server;
   let said = '';
   const told = () => said.trimEnd().split('\n');
