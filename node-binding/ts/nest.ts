@@ -41,8 +41,11 @@ interface NestCommon {
   createParamDecorator(make: (data: unknown, context: NestContext) => unknown): () => ParameterDecorator;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-require-imports -- types of ES modules alone cannot be imported here
+// By `require`, since the types of Nest 12 are those of an ES module, which this is not.
 const { HttpException, createParamDecorator } = require('@nestjs/common') as NestCommon;
+
+/** Nest 11 takes any other type than `application/json` for a mistake, says so in its log, and replaces it. */
+const SETS_TYPE = !/^11\./.test((require('@nestjs/common/package.json') as { version: string }).version);
 
 const RULES = 'peergate:rules';
 
@@ -142,6 +145,9 @@ function exception(answer: Answer, context: NestContext): Error {
       header?: (name: string, value: string) => unknown;
     };
     for (const [name, value] of Object.entries(headers)) {
+      if (name === 'content-type' && !SETS_TYPE) {
+        continue;
+      }
       if (response.setHeader !== undefined) {
         response.setHeader(name, value);
       } else {

@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { createGate } from './gate.js';
+import { Adapter, type AdapterOptions } from './adapter.js';
+import type { ShortFormOptions } from './short-form.js';
 
 /** What can be written into the server that is built: documents, and no functions. */
 export type ModuleOptions = {
@@ -16,6 +17,7 @@ export type ModuleOptions = {
       readonly deployment?: undefined;
     }
   | { readonly deployment: object | string; readonly policy?: object | string | undefined; readonly source?: undefined }
+  | (ShortFormOptions & { readonly policy?: undefined; readonly source?: undefined; readonly deployment?: undefined })
 );
 
 /** What the module uses of Nuxt. */
@@ -42,21 +44,25 @@ function peergate(inline: Partial<ModuleOptions> | undefined, nuxt: NuxtLike): v
   const configured = (nuxt.options as { peergate?: Partial<ModuleOptions> }).peergate;
   const options: Record<string, unknown> = { ...configured, ...inline };
   const written: string[] = [];
-  const documents: Record<string, Uint8Array> = {};
+  const others: Record<string, unknown> = {};
+  const documents: Record<string, object> = {};
   for (const [name, value] of Object.entries(options)) {
     if (typeof value === 'function') {
       throw new TypeError(`peergate: ${JSON.stringify(name)} is a function; write server/middleware/0.auth.ts for it`);
     }
     if (DOCUMENTS.includes(name) && value !== undefined) {
-      Object.assign(documents, textsOf(name, value, nuxt.options.rootDir));
+      Object.assign(documents, documentsOf(name, value, nuxt.options.rootDir));
     } else if (value !== undefined) {
+      others[name] = value;
       written.push(`${JSON.stringify(name)}: ${JSON.stringify(value)}`);
     }
   }
   // Better now than when the server starts.
-  createGate(documents as unknown as Parameters<typeof createGate>[0]).free();
-  for (const [name, text] of Object.entries(documents)) {
-    written.push(`${name}: Buffer.from(${JSON.stringify(Buffer.from(text).toString('utf8'))})`);
+  const { gate } = new Adapter<object>({ ...others, ...documents } as unknown as AdapterOptions<object>).guard;
+  gate.free();
+  for (const [name, document] of Object.entries(documents)) {
+    const text = document instanceof Uint8Array ? Buffer.from(document).toString('utf8') : JSON.stringify(document);
+    written.push(`${name}: Buffer.from(${JSON.stringify(text)})`);
   }
   const nitro = nuxt.options.nitro as NitroOptions;
   // Nuxt bundles what comes from the packages of its modules, and this one finds its .wasm beside its code.
@@ -80,9 +86,10 @@ function isOwn(id: string): boolean {
 
 const DOCUMENTS: readonly string[] = ['policy', 'source', 'deployment'];
 
-function textsOf(name: string, value: unknown, rootDir: string): Record<string, Uint8Array> {
+function documentsOf(name: string, value: unknown, rootDir: string): Record<string, object> {
   if (typeof value !== 'string') {
-    return { [name]: Buffer.from(JSON.stringify(value)) };
+    // As it is: JSON would leave out what is `undefined`, and the check must see it.
+    return { [name]: value as object };
   }
   const path = resolve(rootDir, value);
   const text = readFileSync(path);
