@@ -132,9 +132,11 @@ export class PolicyWatcher extends EventEmitter<PolicyWatcherEvents> {
 
   /** The same fault is told once, not with each look at the file. */
   #refuse(error: Error): void {
-    const again = this.#refused?.message === error.message;
+    if (this.#refused?.message === error.message) {
+      return;
+    }
     this.#refused = error;
-    if (!again && !this.emit('refused', error)) {
+    if (!this.emit('refused', error)) {
       const what = error instanceof PolicyError ? `${this.#file}: ${error.message}` : error.message;
       process.emitWarning(`peergate: ${what}`, { type: 'PeergateWarning', code: 'PEERGATE_POLICY_REFUSED' });
     }

@@ -117,11 +117,10 @@ export class CertificateReloader extends EventEmitter<CertificateReloaderEvents>
       thrown instanceof TlsError
         ? thrown
         : new TlsError('ERR_PEERGATE_TLS_CONTEXT', 'the new certificates could not be put in force', undefined, thrown);
-    const again = this.#refused?.message === error.message;
-    this.#refused = error;
-    if (again) {
+    if (this.#refused?.message === error.message) {
       return;
     }
+    this.#refused = error;
     if (this.listenerCount('error') > 0) {
       this.emit('error', error);
     } else {
