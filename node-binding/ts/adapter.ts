@@ -7,7 +7,7 @@ import { AccessDeniedError } from './errors.js';
 import { Guard, type GuardOptions } from './guard.js';
 import type { FetchRequest } from './request.js';
 import { stateKey } from './state-key.js';
-import { getClientCertificate, stamp, unstamp, type ClientCertificate } from './stamp.js';
+import { getClientCertificate, stamp, unstamp } from './stamp.js';
 import { forward } from './upstream.js';
 import { peerWarning } from './warning.js';
 
@@ -176,9 +176,13 @@ export function changes({ remove, set }: Upstream): boolean {
   return remove.length > 0 || set !== undefined;
 }
 
-/** What a framework's state holds. @internal */
-export function certificateFor(subject: object): ClientCertificate | undefined {
-  return getClientCertificate(subject);
+/**
+ * Shows the caller in a framework's state, whatever stood there before; nobody writes to it. To make a
+ * certificate costs more than to decide, so it is made when somebody looks.
+ * @internal
+ */
+export function reveal(state: object, key: string, subject: object): void {
+  Object.defineProperty(state, key, { get: () => getClientCertificate(subject), configurable: true, enumerable: true });
 }
 
 /** A refusal for those who answer with Web responses. @internal */

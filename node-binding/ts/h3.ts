@@ -1,7 +1,7 @@
 // The guard for h3 1 and 2, and so for Nitro and Nuxt.
 
 import type { ServerResponse } from 'node:http';
-import { Adapter, certificateFor, changes, forwardHeaders, incomingOf, type AdapterOptions } from './adapter.js';
+import { Adapter, changes, forwardHeaders, incomingOf, reveal, type AdapterOptions } from './adapter.js';
 import type { Answer, Refusal } from './decision.js';
 import { AccessDeniedError } from './errors.js';
 import type { FetchRequest } from './request.js';
@@ -42,7 +42,7 @@ export function clientCertAuth<Event extends H3EventLike = H3EventLike>(
   const adapter = new Adapter<Event>(options);
 
   function act(answer: Answer, event: Event): string | undefined {
-    (event.context as Record<string, unknown>)[adapter.stateKey] = certificateFor(event);
+    reveal(event.context, adapter.stateKey, event);
     if (answer.decision === 'allow') {
       const upstream = answer.upstream();
       if (changes(upstream)) {

@@ -3,7 +3,6 @@
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import {
   Adapter,
-  certificateFor,
   changes,
   denied,
   forwardHeaders,
@@ -13,7 +12,7 @@ import {
   type AdapterOptions,
 } from './adapter.js';
 import type { Answer } from './decision.js';
-import type { ClientCertificate } from './stamp.js';
+import { getClientCertificate, type ClientCertificate } from './stamp.js';
 
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
 export { AccessDeniedError } from './errors.js';
@@ -46,7 +45,7 @@ export function clientCertAuth<Key extends string = 'clientCertificate'>(
   return async (context, next) => {
     const subject = context as unknown as Context<Env>;
     const answer = await ask(adapter, subject);
-    subject.set(adapter.stateKey as never, certificateFor(subject) as never);
+    subject.set(adapter.stateKey as never, getClientCertificate(subject) as never);
     if (answer.decision === 'allow') {
       return next();
     }

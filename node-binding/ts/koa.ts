@@ -1,8 +1,7 @@
 // The guard for Koa 2 and 3.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Adapter, asArrived, cutOff, denied, type AdapterOptions } from './adapter.js';
-import { getClientCertificate } from './stamp.js';
+import { Adapter, asArrived, cutOff, denied, reveal, type AdapterOptions } from './adapter.js';
 
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
 export { AccessDeniedError } from './errors.js';
@@ -40,7 +39,7 @@ export function clientCertAuth<Context extends KoaContext = KoaContext>(
   return async function clientCertAuth(context, next) {
     const { req, state } = context;
     const answer = await adapter.check(req, context, [req, context.request], asArrived(req, context.originalUrl));
-    (state as Record<string, unknown>)[adapter.stateKey] = getClientCertificate(context);
+    reveal(state, adapter.stateKey, context);
     if (answer.decision === 'allow') {
       await next();
     } else if (adapter.onDeny === 'throw') {

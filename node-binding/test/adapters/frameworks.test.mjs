@@ -392,6 +392,57 @@ for (const platform of ['express', 'fastify']) {
   });
 }
 
+test('what somebody wrote where the certificate stands is gone, also for a request that is refused', async () => {
+  const told = [];
+  const Koa = require('koa');
+  const koa = new Koa();
+  koa.use(async (ctx, next) => {
+    ctx.state.clientCertificate = 'forged';
+    await next();
+    told.push(ctx.state.clientCertificate);
+  });
+  koa.use(koaAuth({ policy, trustPeer }));
+  koa.use((ctx) => {
+    told.push(ctx.state.clientCertificate);
+    assert.throws(() => {
+      ctx.state.clientCertificate = 'forged';
+    }, TypeError);
+    ctx.body = '';
+  });
+  const { Hono } = await import('hono');
+  const { getRequestListener } = await import('@hono/node-server');
+  const hono = new Hono();
+  hono.use(async (c, next) => {
+    c.set('clientCertificate', 'forged');
+    await next();
+    told.push(c.get('clientCertificate'));
+  });
+  hono.use(honoAuth({ policy, trustPeer }));
+  hono.all('*', (c) => (told.push(c.get('clientCertificate')), c.text('')));
+  const { H3, toNodeHandler } = await import('h3');
+  const h3 = new H3();
+  h3.use(async (event, next) => {
+    event.context.clientCertificate = 'forged';
+    const answer = await next();
+    told.push(event.context.clientCertificate);
+    return answer;
+  });
+  h3.use(h3Auth({ policy, trustPeer }));
+  h3.all('/**', (event) => (told.push(event.context.clientCertificate), ''));
+  for (const listener of [koa.callback(), getRequestListener(hono.fetch, { overrideGlobalObjects: false }), toNodeHandler(h3)]) {
+    await served(listener, async (port) => {
+      assert.equal((await ask(port, { target: '/healthz' })).status, 200);
+      assert.deepEqual(told.splice(0), [undefined, undefined], 'nobody');
+      assert.equal((await ask(port, { lines: STRANGER })).status, 403);
+      assert.deepEqual(told.splice(0), [undefined], 'refused');
+      assert.equal((await ask(port, { lines: CALLER })).status, 200);
+      assert.equal(told[0].identity, 'spiffe://td/a');
+      assert.equal(told[0], told[1]);
+      told.length = 0;
+    });
+  }
+});
+
 test('a name that a request has already is not taken for the certificate', async () => {
   for (const name of ['fastify', 'fastify4']) {
     for (const stateKey of ['url', 'taken']) {
