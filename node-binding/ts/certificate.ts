@@ -1,6 +1,6 @@
 // What is known of a certificate, as core tells it.
 
-import type { Answer, IdentityType } from './decision.js';
+import type { Decision, IdentityType } from './decision.js';
 
 /** The normalised certificate. What is not known is absent. */
 export interface NormalizedCertificate {
@@ -40,36 +40,20 @@ export interface ClientCertificate extends NormalizedCertificate {
 /** With a policy in shadow, refused certificates go on as well; these name nobody. */
 const KNOWN_CALLER: readonly string[] = ['allowed', 'no_rule', 'denied_by_rule'];
 
-/** Frameworks have several objects for one request, and there is one certificate for all of them. */
-const made = new WeakMap<Answer, ClientCertificate>();
-
-/** The certificate that a decision was about; `undefined` when it was about none. @internal */
-export function certificateOf(answer: Answer): ClientCertificate | undefined {
-  let certificate = made.get(answer);
-  if (certificate === undefined) {
-    certificate = make(answer);
-    if (certificate !== undefined) {
-      made.set(answer, certificate);
-    }
-  }
-  return certificate;
-}
-
-function make(answer: Answer): ClientCertificate | undefined {
-  const { identity, identityType, sha256, verified } = answer;
-  const reason = answer.reason === 'shadow_mode' ? answer.shadow?.reason : answer.reason;
+/**
+ * The certificate that a decision was about; `undefined` when it was about none. `describe` gives core's
+ * JSON of it, or nothing when there is no telling any more. @internal
+ */
+export function certificateOf(decision: Decision, describe: () => string | undefined): ClientCertificate | undefined {
+  const { identity, identityType, sha256, verified } = decision;
+  const reason = decision.reason === 'shadow_mode' ? decision.shadow?.reason : decision.reason;
   if (verified === null || reason === undefined || !KNOWN_CALLER.includes(reason)) {
     return undefined;
   }
-  const json = answer.describe();
-  return Object.freeze({
-    identity,
-    identityType,
-    ...(sha256 === null ? undefined : { sha256 }),
-    verified,
-    // Where core can say nothing any more, there is still what the decision holds.
-    ...(json === undefined ? undefined : fromJson(json)),
-  });
+  // Where core can say nothing any more, there is still what the decision holds.
+  const json = describe();
+  const held = sha256 === null ? { identity, identityType, verified } : { identity, identityType, sha256, verified };
+  return Object.freeze(json === undefined ? held : Object.assign(held, fromJson(json)));
 }
 
 /** Core's JSON with its times as dates. @internal */

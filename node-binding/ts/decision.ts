@@ -1,6 +1,7 @@
 // Decisions: what core answered, taken apart only as far as somebody asks.
 
 import { inspect } from 'node:util';
+import { certificateOf, type ClientCertificate } from './certificate.js';
 import type { Detail, Reason } from './codes.js';
 import type { Asked } from './frame.js';
 import { codes } from './instance.js';
@@ -71,11 +72,11 @@ export interface Refusal {
 export interface Answer extends Decision {
   upstream(): Upstream;
   refusal(): Refusal;
-  /** Core's JSON of the caller's certificate; `undefined` when there is none, or no telling any more. */
-  describe(): string | undefined;
+  /** The certificate that it was about, made when it is first asked for; `undefined` when about none. */
+  readonly certificate: ClientCertificate | undefined;
 }
 
-/** What can say more of the caller in a request that it has decided on. @internal */
+/** What can say more, in core's JSON, of the caller in a request that it has decided on. @internal */
 export interface Describer {
   describe(asked: Asked): string | undefined;
 }
@@ -88,6 +89,7 @@ export class CoreDecision implements Answer {
   readonly #answer: string;
   readonly #describer: Describer | undefined;
   readonly #asked: Asked | undefined;
+  #certificate: ClientCertificate | undefined;
 
   constructor(answer: string, describer?: Describer, asked?: Asked) {
     this.#answer = answer;
@@ -180,8 +182,9 @@ export class CoreDecision implements Answer {
     return { status: this.status ?? 500, headers, body: text(answer, body) ?? '' };
   }
 
-  describe(): string | undefined {
-    return this.#asked === undefined ? undefined : this.#describer?.describe(this.#asked);
+  get certificate(): ClientCertificate | undefined {
+    // Frameworks have several objects for one request, and there is one certificate for all of them.
+    return (this.#certificate ??= certificateOf(this, () => this.#asked && this.#describer?.describe(this.#asked)));
   }
 
   toJSON(): DecisionJson {
@@ -250,7 +253,7 @@ export class HostRefusal implements Answer {
     return this.#refusal;
   }
 
-  describe(): undefined {
+  get certificate(): undefined {
     return undefined;
   }
 

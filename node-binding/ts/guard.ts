@@ -1,6 +1,6 @@
 // What every adapter shares: options checked once, and one way from a request to an answer.
 
-import { certificateOf, type ClientCertificate } from './certificate.js';
+import type { ClientCertificate } from './certificate.js';
 import { HostRefusal, type Answer } from './decision.js';
 import { GATE_OPTIONS, type GateOptions } from './documents.js';
 import { createGate, Gate } from './gate.js';
@@ -118,7 +118,7 @@ export class Guard<Peer, Subject extends object> {
     const failed = (): Answer => this.#settled(request, subject, this.gate.forbid('verify_failed', answer));
     let verdict: unknown;
     try {
-      verdict = verify(certificateOf(answer), subject);
+      verdict = verify(answer.certificate, subject);
       if (isPromise(verdict)) {
         return Promise.resolve(verdict).then(settle, failed);
       }

@@ -1,6 +1,6 @@
 // Who called: known to the application only after the request was let through.
 
-import { certificateOf, type ClientCertificate } from './certificate.js';
+import type { ClientCertificate } from './certificate.js';
 import type { Answer } from './decision.js';
 
 export type { ClientCertificate } from './certificate.js';
@@ -52,9 +52,7 @@ export function getClientCertificate(request: object): ClientCertificate | undef
   if (caller === undefined || !('upstream' in caller)) {
     return caller;
   }
-  const certificate = certificateOf(caller);
-  Stamp.set(request, certificate);
-  return certificate;
+  return caller.certificate;
 }
 
 const isString = (value: unknown): boolean => typeof value === 'string';
