@@ -65,7 +65,7 @@ soak: filter filter-trap ## A million requests, hostile bytes among them, and 50
 proxies: node ## nginx, HAProxy, httpd, Caddy and Envoy in front of the npm package, each attacked
 	$(CARGO) test --quiet --locked -p peergate-conformance --test proxies
 
-node-test: node ## The npm package with real frameworks
+node-test: node cli ## The npm package with real frameworks
 	cd node-binding && npm test --silent
 
 deploy-test: filter cli ## Two Envoys in a row, the Kubernetes manifests, the dashboard, the OCI image

@@ -1,6 +1,7 @@
 // What the border to the module must stand: memory that grows, instances that trap, many gates.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
@@ -143,4 +144,48 @@ test('ten thousand gates come and go in the same memory', () => {
   };
   const before = round(100);
   assert.equal(round(10_000), before);
+});
+
+test('gates and old documents that nobody holds are collected', () => {
+  const program = `
+    import http from 'node:http';
+    import net from 'node:net';
+    import { createRequire } from 'node:module';
+    import { clientCertAuth, createGate, getClientCertificate } from ${JSON.stringify(new URL('../dist/index.mjs', import.meta.url).href)};
+    const glue = createRequire(${JSON.stringify(import.meta.url)})('../dist/wasm/peergate.js');
+    const from = Array.from({ length: 2000 }, (_, i) => ({ spiffe: 'spiffe://td/ns/team-' + i + '/sa/service' }));
+    const policy = { version: 1, allow: [{ name: 'many', from }, { name: 'all', from: 'authenticated' }] };
+    const socket = new net.Socket();
+    function round() {
+      for (let i = 0; i < 10; i += 1) {
+        const gate = createGate({ policy });
+        const request = new http.IncomingMessage(socket);
+        request.method = 'GET';
+        request.url = '/v1/x';
+        request.rawHeaders.push('x-forwarded-client-cert', ${JSON.stringify(xfcc())});
+        clientCertAuth({ gate, trustPeer: () => true })(request, {}, () => {});
+        gate.update({ policy });
+        // Loads the first documents again.
+        if (getClientCertificate(request)?.subjectAltNames[0] !== 'URI:spiffe://td/a') {
+          throw new Error('another caller');
+        }
+      }
+    }
+    async function rounds(count) {
+      for (let i = 0; i < count; i += 1) {
+        round();
+        gc();
+        // Finalizers run when the program waits.
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      return glue.linearMemory().buffer.byteLength;
+    }
+    const before = await rounds(10);
+    const after = await rounds(60);
+    console.log(JSON.stringify({ before, after }));
+  `;
+  const output = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', program], { encoding: 'utf8' });
+  const { before, after } = JSON.parse(output);
+  // Two gates of every round would be 60 times as much.
+  assert.ok(after <= before * 1.5, output);
 });

@@ -55,7 +55,9 @@ export function clientCertAuth(options: ClientCertAuthOptions): ClientCertAuth<b
   function act(answer: Answer, request: IncomingMessage, response: ServerResponse, next: Next | undefined): boolean {
     if (answer.decision === 'allow' && key !== undefined && !show(request, key)) {
       unstamp(request);
-      return act(HostRefusal.internal('state_key_taken'), request, response, next);
+      const refusal = HostRefusal.internal('state_key_taken');
+      guard.gate.publish(request, refusal);
+      return act(refusal, request, response, next);
     }
     if (answer.decision === 'allow') {
       forward(request, answer.upstream());

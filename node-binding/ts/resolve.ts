@@ -31,6 +31,11 @@ function connectionOf(resolved: unknown): ConnectionCertificate | null {
   if (typeof resolved !== 'object' || resolved === null) {
     return null;
   }
+  if (resolved instanceof Promise) {
+    // It is refused whatever it comes to, and must not end the process when it comes to nothing.
+    resolved.catch(() => undefined);
+    return null;
+  }
   const { certificate, verified: vouched } = resolved as { certificate?: unknown; verified?: unknown };
   const verified = vouched === true;
   if (typeof certificate === 'string') {
