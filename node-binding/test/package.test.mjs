@@ -27,10 +27,22 @@ after(() => rmSync(folder, { recursive: true }));
 const program = `
 const gate = createGate({ policy: { version: 1, allow: [{ name: 'all', from: 'anyone' }] } });
 clientCertAuth({ gate });
-console.log(gate.decide({}).rule, typeof getClientCertificate, PolicyError.name, gate instanceof Gate, AccessDeniedError.name);
+clientCertAuth(toDocuments({ allowSubjectCNs: ['a'] }));
+const request = {};
+setClientCertificate(request, { subjectCn: 'a' });
+const codes = [() => parseForwardedClientCert(';'), () => parseCertificate('x'), () => normalizePeerCertificate('x')].map((call) => {
+  try {
+    call();
+  } catch (error) {
+    return error instanceof ParseError && error.code;
+  }
+});
+console.log(gate.decide({}).rule, getClientCertificate(request).subjectCn, PolicyError.name, gate instanceof Gate, AccessDeniedError.name, ...codes);
 `;
-const expected = 'all function PolicyError true AccessDeniedError\n';
-const names = 'createGate, clientCertAuth, getClientCertificate, Gate, PolicyError, AccessDeniedError';
+const expected = 'all a PolicyError true AccessDeniedError empty_pair bad_pem bad_pem\n';
+const names =
+  'createGate, clientCertAuth, getClientCertificate, setClientCertificate, Gate, PolicyError, AccessDeniedError, toDocuments, ' +
+  'parseForwardedClientCert, parseCertificate, normalizePeerCertificate, ParseError';
 
 test('nothing is needed at run time, and nothing runs at installation', () => {
   const manifest = JSON.parse(readFileSync(join(modules, 'peergate/package.json'), 'utf8'));
@@ -117,8 +129,12 @@ const typed = (express, connect) => `
 import { createServer } from 'node:http';
 ${express}
 ${connect}
-import { clientCertAuth, createGate, getClientCertificate, AccessDeniedError, PolicyError } from 'peergate';
+import { X509Certificate } from 'node:crypto';
+import { connect as connectTls } from 'node:tls';
+import { clientCertAuth, createGate, getClientCertificate, setClientCertificate, AccessDeniedError, PolicyError } from 'peergate';
+import { normalizePeerCertificate, parseCertificate, parseForwardedClientCert, toDocuments, ParseError } from 'peergate';
 import type { ClientCertificate, Decision, DecisionReason, Gate, GateOptions, LoadCode } from 'peergate';
+import type { ForwardedClientCert, NormalizedCertificate, ParseCode, ShortFormOptions } from 'peergate';
 
 const options: GateOptions = { policy: new URL('file:///policy.json'), source: { preset: 'envoy' } };
 const gate: Gate = createGate(options);
@@ -157,6 +173,42 @@ try {
     console.log(status);
   }
 }
+const short: ShortFormOptions = { header: { format: 'xfcc', trustedProxies: ['spiffe://td/p'] }, allowSANs: ['DNS:a'] };
+app.use(clientCertAuth({ ...short, requireVerified: true, checkValidity: false, stateKey: 'caller', trustPeer: () => true }));
+app.use(clientCertAuth({ allowSubjectCNs: ['a'], resolve: (request) => ({ certificate: new X509Certificate(request.url ?? ''), verified: true }) }));
+const checked = clientCertAuth({ header: { format: 'nginx' }, verify: async (certificate, request) => certificate?.subjectCn === request.url });
+createServer(async (request, response) => {
+  if (await checked(request, response)) {
+    const until: Date | undefined = getClientCertificate(request)?.notAfter;
+    const names: readonly string[] | undefined = getClientCertificate(request)?.subjectAltNames;
+    response.end(String(until) + String(names));
+  }
+});
+createGate(toDocuments(short));
+setClientCertificate({}, { identity: 'spiffe://td/a', identityType: 'spiffe' });
+const [caller]: ForwardedClientCert[] = parseForwardedClientCert(Buffer.from(''), { format: 'json' });
+const uris: readonly string[] | undefined = caller?.URI;
+const parsed: NormalizedCertificate = parseCertificate('');
+const socket = connectTls({});
+console.log(uris, parsed.serialNumber, normalizePeerCertificate(socket.getPeerCertificate()), normalizePeerCertificate(socket.getPeerX509Certificate()!));
+try {
+  parseForwardedClientCert('');
+} catch (error) {
+  const code: ParseCode | undefined = error instanceof ParseError ? error.code : undefined;
+  console.log(code);
+}
+// @ts-expect-error a list, not a string
+clientCertAuth({ allowSANs: 'URI:spiffe://td/a' });
+// @ts-expect-error the short form does not go with documents
+clientCertAuth({ policy: 'policy.json', allowSANs: ['URI:spiffe://td/a'] });
+// @ts-expect-error nor with a gate
+clientCertAuth({ gate, allowSANs: ['URI:spiffe://td/a'] });
+// @ts-expect-error there is no such preset
+clientCertAuth({ header: { format: 'envy' } });
+// @ts-expect-error a verdict is a boolean
+clientCertAuth({ gate, verify: () => 'yes' });
+// @ts-expect-error a certificate has no such field
+setClientCertificate({}, { commonName: 'a' });
 // @ts-expect-error a misspelt option
 clientCertAuth({ gate, onDenied: 'next' });
 // @ts-expect-error a deployment holds its source
