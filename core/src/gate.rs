@@ -38,6 +38,9 @@ use known::KnownCallers;
 use source::{Reader, Source};
 use watch::{FROM_CERTIFICATE, FROM_HEADER, Origin, watch};
 
+/// Whether a certificate in XFCC is verified: the proxy's promise, no field of it says so.
+const PROMISED: bool = true;
+
 /// What a gate is made of, as JSON texts.
 #[derive(Clone, Copy, Debug)]
 pub enum Documents<'a> {
@@ -177,7 +180,7 @@ impl Gate {
             Ok(target) => target,
             Err(detail) => {
                 let refusal = Refusal { reason: Reason::AmbiguousRequest, detail: Some(detail) };
-                return self.refuse(refusal, None);
+                return self.refuse(refusal);
             }
         };
         match &self.source.reader {
@@ -198,7 +201,7 @@ impl Gate {
             return self.conclude(request, target, None, FROM_CERTIFICATE, trace);
         };
         match connection::read(peer, &source.certificates) {
-            Err(refusal) => self.refuse(refusal, None),
+            Err(refusal) => self.refuse(refusal),
             Ok(caller) => {
                 let credential = caller.credential(source.is_verified(peer));
                 own(self.conclude(request, target, Some(&credential), FROM_CERTIFICATE, trace))
@@ -218,7 +221,7 @@ impl Gate {
         let mut values = [Value::Absent];
         if let Err(refusal) = lines::collect(&source.watched, request.headers, source.max_bytes, &mut values)
         {
-            return self.refuse(refusal, None);
+            return self.refuse(refusal);
         }
         let [value] = &values;
         match (envoy.format, value) {
@@ -233,7 +236,7 @@ impl Gate {
             (XfccFormat::Json, value) => {
                 let elements = match json::parse(value.bytes().unwrap_or_default()) {
                     Ok(elements) => elements,
-                    Err(error) => return self.refuse(Refusal::malformed(error.code), None),
+                    Err(error) => return self.refuse(Refusal::malformed(error.code)),
                 };
                 let caller = envoy.read_json(&elements, around, trace);
                 own(self.conclude_envoy(request, target, &caller, trace))
@@ -249,14 +252,13 @@ impl Gate {
         trace: &mut T,
     ) -> Decision<'g, 'c> {
         match caller {
-            Err(refusal) => self.refuse(*refusal, None),
+            Err(refusal) => self.refuse(*refusal),
             Ok(envoy::Caller::None) => self.conclude(request, target, None, FROM_HEADER, trace),
             Ok(envoy::Caller::Fields(credential, _)) => {
                 self.conclude(request, target, Some(credential), FROM_HEADER, trace)
             }
-            Ok(envoy::Caller::Certificate(known)) => {
-                // The proxy's promise: XFCC has no field that says so.
-                let credential = known.credential(true);
+            Ok(envoy::Caller::Certificate(known, _)) => {
+                let credential = known.credential(PROMISED);
                 own(self.conclude(request, target, Some(&credential), FROM_CERTIFICATE, trace))
             }
         }
@@ -274,7 +276,7 @@ impl Gate {
         let read = lines::collect(&source.watched, request.headers, source.max_bytes, &mut values)
             .and_then(|()| forwarded::read(form, source.needs, &values, &source.certificates));
         match read {
-            Err(refusal) => self.refuse(refusal, None),
+            Err(refusal) => self.refuse(refusal),
             Ok(None) => self.conclude(request, target, None, FROM_HEADER, trace),
             Ok(Some(presented)) => {
                 let origin = if presented.is_certificate() { FROM_CERTIFICATE } else { FROM_HEADER };
@@ -302,7 +304,10 @@ impl Gate {
         let domains = self.trust_domains.as_deref();
         let spiffe = match authenticate::check(credential, &self.source, domains, request.now) {
             Ok(spiffe) => spiffe,
-            Err(refusal) => return self.refuse(refusal, Some(credential)),
+            Err(refusal) => {
+                let Credential { verified, sha256, .. } = *credential;
+                return Decision { verified: Some(verified), sha256, ..self.refuse(refusal) };
+            }
         };
         let facts = Facts { credential, spiffe: spiffe.as_deref() };
         let rulings = self.policy.rule(request.method, target, Caller::Facts(&facts), trace);
@@ -315,8 +320,8 @@ impl Gate {
         }
     }
 
-    /// A refusal before the rules, with whatever is known of the certificate.
-    fn refuse<'g, 'c>(&'g self, refusal: Refusal, credential: Option<&Credential<'_>>) -> Decision<'g, 'c> {
+    /// A refusal before the rules.
+    fn refuse<'g, 'c>(&'g self, refusal: Refusal) -> Decision<'g, 'c> {
         let ruling = Ruling { reason: refusal.reason, rule: None };
         let mut decision = self.decision(ruling, ruling);
         if !self.policy.is_shadow() {
@@ -325,8 +330,6 @@ impl Gate {
         if let Some(shadow) = &mut decision.shadow {
             shadow.detail = refusal.detail;
         }
-        decision.verified = credential.map(|credential| credential.verified);
-        decision.sha256 = credential.and_then(|credential| credential.sha256);
         decision
     }
 

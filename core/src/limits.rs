@@ -17,7 +17,7 @@ pub const CACHED_CERTIFICATE_TEXT_BYTES: usize = 8 * 1024;
 /// Callers that a gate knows again by the header value that a proxy wrote for them.
 pub const KNOWN_CALLERS: usize = 128;
 /// Bytes of a header value that is kept with the caller of whom it tells.
-pub const KNOWN_CALLER_BYTES: usize = 2 * 1024;
+pub const KNOWN_CALLER_BYTES: usize = 4 * 1024;
 /// Headers of one source: a certificate's or fields', and the signals.
 pub const SOURCE_HEADERS: usize = 12;
 /// Headers that say whether a certificate was verified, in a source that spells its own out.

@@ -28,13 +28,24 @@ fn gate(source: &str) -> Gate {
 
 /// What a gate says, all of it.
 fn ask(gate: &Gate, method: &str, target: &str, values: &[&str], hash: Option<&str>) -> String {
+    ask_at(None, gate, method, target, values, hash)
+}
+
+fn ask_at(
+    now: Option<i64>,
+    gate: &Gate,
+    method: &str,
+    target: &str,
+    values: &[&str],
+    hash: Option<&str>,
+) -> String {
     let certificate = |hash: &'static str| PeerCertificate::Sha256Hex(hash.as_bytes());
     let hash = hash.map(|hash| if hash == HASH { HASH } else { OTHER });
     let connection = hash.map(|hash| Peer { certificate: certificate(hash), verified: true });
     let lines: Vec<_> =
         values.iter().map(|value| (&b"x-forwarded-client-cert"[..], value.as_bytes())).collect();
     let (method, target) = (method.as_bytes(), target.as_bytes());
-    format!("{:?}", gate.decide(&Request { method, target, headers: &lines, connection, now: None }))
+    format!("{:?}", gate.decide(&Request { method, target, headers: &lines, connection, now }))
 }
 
 /// Values that tell of different callers, or of none, many of them alike.
@@ -113,11 +124,49 @@ fn more_callers_than_are_kept() {
 fn values_too_long_to_be_kept() {
     let met = gate(r#"{"preset":"envoy"}"#);
     for length in [KNOWN_CALLER_BYTES - 1, KNOWN_CALLER_BYTES, KNOWN_CALLER_BYTES + 1] {
-        let start = format!("Hash={HASH};Subject=\"\";URI=spiffe://td/team/");
-        let value = format!("{start}{}", "a".repeat(length - start.len()));
+        let end = format!(";Hash={HASH};Subject=\"\";URI=spiffe://td/team/a");
+        let value = format!("By={}{end}", "a".repeat(length - end.len() - 3));
         for (method, verdict) in [("GET", "Allow"), ("GET", "Allow"), ("POST", "Deny")] {
             let answer = ask(&met, method, "/", &[&value], None);
             assert!(answer.contains(&format!("verdict: {verdict}")), "{length} {method} {answer}");
         }
+    }
+}
+
+/// Certificates end while their callers are known.
+#[cfg(feature = "x509")]
+#[test]
+fn time_goes_by_for_those_who_are_known() {
+    use rcgen::{CertificateParams, KeyPair, SanType, date_time_ymd};
+    let mut params = CertificateParams::default();
+    (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2027, 1, 1));
+    let uri = String::from("spiffe://td/team/a");
+    params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap_or_else(|_| panic!("no URI")))];
+    let key = KeyPair::generate().unwrap_or_else(|error| panic!("{error}"));
+    let certificate = params.self_signed(&key).unwrap_or_else(|error| panic!("{error}"));
+    let read = peergate_core::x509::Certificate::from_der(certificate.der());
+    let read = read.unwrap_or_else(|error| panic!("{error:?}"));
+    let hash: String = read.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let escape = |byte: u8| format!("%{byte:02X}");
+    let cert: String = certificate.pem().bytes().map(escape).collect();
+    let value = format!("Hash={hash};Cert=\"{cert}\"");
+    let other = value.replace(&hash, OTHER);
+    let source = r#"{"preset":"envoy","read":"certificate"}"#;
+    let met = gate(source);
+    let mut answers = std::collections::BTreeMap::new();
+    for _ in 0..2 {
+        for now in [None, Some(0), Some(read.not_before), Some(read.not_after), Some(read.not_after + 3600)] {
+            for (value, hash) in [(&value, None), (&value, Some(OTHER)), (&other, None)] {
+                for method in ["GET", "POST"] {
+                    let answer = ask_at(now, &met, method, "/", &[value], hash);
+                    assert_eq!(answer, ask_at(now, &gate(source), method, "/", &[value], hash), "{now:?}");
+                    let reason = answer.split("reason: ").nth(1).and_then(|rest| rest.split(',').next());
+                    *answers.entry(reason.unwrap_or_default().to_owned()).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    for reason in ["Allowed", "NoRule", "Expired", "NotYetValid", "HashMismatch"] {
+        assert!(answers.contains_key(reason), "{answers:?}");
     }
 }

@@ -24,16 +24,7 @@ pub(super) fn check<'c>(
     if source.require_verified && !credential.verified {
         return Err(Refusal::of(Reason::Unverified));
     }
-    if let Some((first, last)) = credential.window.filter(|_| source.validity != Validity::Ignore) {
-        let no_clock = Refusal { reason: Reason::Expired, detail: Some(Detail::NoClock) };
-        let now = now.ok_or(no_clock)?;
-        if now < first.saturating_sub(source.skew) {
-            return Err(Refusal::of(Reason::NotYetValid));
-        }
-        if now > last.saturating_add(source.skew) {
-            return Err(Refusal::of(Reason::Expired));
-        }
-    }
+    check_window(credential.window, source, now)?;
     let mut uris = credential.names.uris();
     let (Some(first), second) = (uris.next(), uris.next()) else { return Ok(None) };
     let Some(second) = second else {
@@ -46,6 +37,27 @@ pub(super) fn check<'c>(
         return Err(Refusal::of(Reason::AmbiguousIdentity));
     }
     Ok(None)
+}
+
+/// The part that time changes.
+///
+/// # Errors
+/// `not_yet_valid`, `expired`.
+pub(super) fn check_window(
+    window: Option<(i64, i64)>,
+    source: &Source,
+    now: Option<i64>,
+) -> Result<(), Refusal> {
+    let Some((first, last)) = window.filter(|_| source.validity != Validity::Ignore) else { return Ok(()) };
+    let no_clock = Refusal { reason: Reason::Expired, detail: Some(Detail::NoClock) };
+    let now = now.ok_or(no_clock)?;
+    if now < first.saturating_sub(source.skew) {
+        return Err(Refusal::of(Reason::NotYetValid));
+    }
+    if now > last.saturating_add(source.skew) {
+        return Err(Refusal::of(Reason::Expired));
+    }
+    Ok(())
 }
 
 fn spiffe_identity<'c>(

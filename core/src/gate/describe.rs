@@ -55,7 +55,7 @@ fn envoy_caller(caller: &Caller<'_>, read: &Certificates) -> Option<String> {
     match caller {
         Caller::None => None,
         Caller::Fields(credential, _) => Some(told(credential, read)),
-        Caller::Certificate(known) => Some(told(&known.credential(true), read)),
+        Caller::Certificate(known, _) => Some(told(&known.credential(true), read)),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Callers that are known again. A proxy writes the same header value for a caller each time, and what
 //! the value says of its caller depends on nothing else: so that is kept, and the next request with the
 //! same bytes begins where reading and authentication are done. Only callers who were authenticated are
-//! kept; what depends on the request is checked each time.
+//! kept; what depends on the request, the time among it, is checked each time.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use super::{Gate, authenticate};
+use super::{Gate, PROMISED, authenticate};
 use crate::credential::Credential;
 use crate::decision::{Decision, Identity, IdentityType};
 use crate::kept::Kept;
@@ -28,12 +29,21 @@ pub(super) type KnownCallers = Kept<Arc<Known>, KNOWN_CALLERS, KNOWN_CALLER_BYTE
 pub(super) struct Known {
     verified: bool,
     sha256: Option<[u8; 32]>,
+    window: Option<(i64, i64)>,
     /// The hash in the last element.
     last_hash: [u8; 32],
-    /// Where in the value the caller's name stands.
-    name: Option<(IdentityType, Range<usize>)>,
+    name: Option<(IdentityType, Name)>,
     /// The rules whose `from` holds.
     rules: Bits,
+}
+
+/// The caller's name.
+#[derive(Debug)]
+enum Name {
+    /// Stands here in the value.
+    At(Range<usize>),
+    /// Was decoded.
+    Decoded(Box<str>),
 }
 
 impl Gate {
@@ -48,18 +58,26 @@ impl Gate {
         trace: &mut T,
     ) -> Decision<'g, 'r> {
         // Who watches wants to see it read.
-        if T::WATCHES {
-            let caller = envoy.read_text(value, around, trace);
-            return self.conclude_envoy(request, target, &caller, trace);
-        }
-        if let Some(known) = self.known.find(value) {
+        if !T::WATCHES
+            && let Some(known) = self.known.find(value)
+        {
             return match envoy.check_connection(&known.last_hash, around.connection) {
                 Ok(()) => self.decide_known(&known, value, request, target),
-                Err(refusal) => self.refuse(refusal, None),
+                Err(refusal) => self.refuse(refusal),
             };
         }
         let caller = envoy.read_text(value, around, trace);
-        let Some(known) = self.known(value, &caller) else {
+        let fits = !T::WATCHES && value.len() <= KNOWN_CALLER_BYTES;
+        let known = match &caller {
+            Ok(envoy::Caller::Fields(credential, last_hash)) if fits => {
+                self.known(value, credential, last_hash, request)
+            }
+            Ok(envoy::Caller::Certificate(known, last_hash)) if fits => {
+                self.known(value, &known.credential(PROMISED), last_hash, request)
+            }
+            _ => None,
+        };
+        let Some(known) = known else {
             return self.conclude_envoy(request, target, &caller, trace);
         };
         let decision = self.decide_known(&known, value, request, target);
@@ -67,26 +85,21 @@ impl Gate {
         decision
     }
 
-    /// What to keep of a caller; `None` where the caller is not authenticated by the value alone.
+    /// What to keep of a caller; `None` for one who is not authenticated.
     fn known(
         &self,
         value: &[u8],
-        caller: &Result<envoy::Caller<'_>, crate::source::Refusal>,
+        credential: &Credential<'_>,
+        last_hash: &[u8; 32],
+        request: &Request<'_>,
     ) -> Option<Known> {
-        let Ok(envoy::Caller::Fields(credential, last_hash)) = caller else { return None };
-        // A window would have to be looked at each time.
-        if value.len() > KNOWN_CALLER_BYTES || credential.window.is_some() {
-            return None;
-        }
-        let spiffe =
-            authenticate::check(credential, &self.source, self.trust_domains.as_deref(), None).ok()?;
+        let domains = self.trust_domains.as_deref();
+        let spiffe = authenticate::check(credential, &self.source, domains, request.now).ok()?;
         let rules = self.policy.rules_for(&Facts { credential, spiffe: spiffe.as_deref() });
-        let name = match authenticate::identity(credential, spiffe) {
-            Some(identity) => Some((identity.kind, place(&identity.name, value)?)),
-            None => None,
-        };
-        let Credential { verified, sha256, .. } = *credential;
-        Some(Known { verified, sha256, last_hash: *last_hash, name, rules })
+        let name = authenticate::identity(credential, spiffe)
+            .map(|identity| (identity.kind, Name::new(&identity.name, value)));
+        let Credential { verified, sha256, window, .. } = *credential;
+        Some(Known { verified, sha256, window, last_hash: *last_hash, name, rules })
     }
 
     fn decide_known<'g, 'r>(
@@ -96,22 +109,39 @@ impl Gate {
         request: &Request<'_>,
         target: Target<'_>,
     ) -> Decision<'g, 'r> {
+        let Known { verified, sha256, window, .. } = *known;
+        if let Err(refusal) = authenticate::check_window(window, &self.source, request.now) {
+            return Decision { verified: Some(verified), sha256, ..self.refuse(refusal) };
+        }
         let rulings = self.policy.rule(request.method, target, Caller::Rules(&known.rules), &mut ());
-        let name = |at: &Range<usize>| core::str::from_utf8(value.get(at.clone()).unwrap_or_default());
         Decision {
-            verified: Some(known.verified),
-            sha256: known.sha256,
-            identity: known.name.as_ref().map(|(kind, at)| Identity {
-                kind: *kind,
-                // What was a name in the same bytes still is one.
-                name: Cow::Borrowed(name(at).unwrap_or_default()),
-            }),
+            verified: Some(verified),
+            sha256,
+            not_after: window.map(|(_, last)| last),
+            identity: known.name.as_ref().map(|(kind, name)| Identity { kind: *kind, name: name.of(value) }),
             ..self.decision(rulings.enforced, rulings.with_shadow)
         }
     }
 }
 
-/// Where a name stands in the value that it was read from; `None` for one that had to be decoded.
+impl Name {
+    fn new(name: &str, value: &[u8]) -> Self {
+        place(name, value).map_or_else(|| Self::Decoded(name.into()), Self::At)
+    }
+
+    /// The name, in a value of the same bytes.
+    fn of<'r>(&self, value: &'r [u8]) -> Cow<'r, str> {
+        match self {
+            // What was a name in the same bytes still is one.
+            Self::At(place) => Cow::Borrowed(
+                str::from_utf8(value.get(place.clone()).unwrap_or_default()).unwrap_or_default(),
+            ),
+            Self::Decoded(name) => Cow::Owned(name.as_ref().into()),
+        }
+    }
+}
+
+/// Where a name stands in the value that it was read from, if it was read and not decoded.
 fn place(name: &str, value: &[u8]) -> Option<Range<usize>> {
     let start = name.as_ptr().addr().checked_sub(value.as_ptr().addr())?;
     let place = start..start.checked_add(name.len())?;

@@ -45,7 +45,8 @@ pub(crate) enum Caller<'h> {
     None,
     /// By the fields of an element, and the hash in the last one, which is that of the connection.
     Fields(Credential<'h>, [u8; 32]),
-    Certificate(Known),
+    /// By a certificate, and the same hash.
+    Certificate(Known, [u8; 32]),
 }
 
 /// What the reading of a header needs besides its value.
@@ -124,7 +125,7 @@ impl Envoy {
         refuse_if(hops.iter().any(|hop| hop.sans() > SANS), Detail::TooManySans)?;
         refuse_if(self.ordered_keys && hops.iter().any(|hop| !hop.is_ordered()), Detail::KeyOrder)?;
         if self.certificate {
-            self.read_certificates(hops, around, trace).map(Caller::Certificate)
+            self.read_certificates(hops, around, trace)
         } else {
             self.read_fields(hops, around, trace)
         }
@@ -204,7 +205,7 @@ impl Envoy {
         hops: &[H],
         around: Around<'_>,
         trace: &mut T,
-    ) -> Result<Known, Refusal> {
+    ) -> Result<Caller<'h>, Refusal> {
         let (mut hashes, mut certificates) = (Vec::new(), Vec::new());
         // In the published order of details, whichever element they are of.
         let mut fault: Option<Detail> = None;
@@ -237,7 +238,7 @@ impl Envoy {
         if T::WATCHES {
             trace.event(Event::Element { elements: hops.len(), caller: at });
         }
-        Ok(known.clone())
+        Ok(Caller::Certificate(known.clone(), *last_hash))
     }
 
     /// A SAN can forge an element, but no certificate contains its own hash.
