@@ -91,7 +91,7 @@ function hookOf(adapter: Adapter<FastifyRequest>): ClientCertHook {
   return function clientCertAuth(request, reply, done) {
     const answer = adapter.check(request.raw, request, [request.raw]);
     if (answer instanceof Promise) {
-      void answer.then((settled) => act(settled, request, reply, done));
+      answer.then((settled) => act(settled, request, reply, done)).catch(done);
     } else {
       act(answer, request, reply, done);
     }

@@ -171,6 +171,17 @@ for (const framework of frameworks) {
     }
   });
 
+  test(`${name}: the short form of options`, async () => {
+    const short = { header: { format: 'xfcc' }, allowSANs: ['URI:spiffe://td/a', 'URI:spiffe://td/c'] };
+    await running(framework, { auth: short }, async (asked, seen) => {
+      const known = await asked({ lines: CALLER });
+      assert.deepEqual(brief(JSON.parse(known.body).caller), KNOWN);
+      isProblem(await asked({ lines: STRANGER }), 403);
+      isProblem(await asked({}), 401);
+      assert.equal(seen.reached, 1);
+    });
+  });
+
   test(`${name}: a policy in shadow lets everything through, and a refused certificate names nobody`, async () => {
     const shadow = { ...deployment, policy: { ...policy, mode: 'shadow' } };
     await running(framework, { auth: { deployment: shadow } }, async (asked) => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import { after, test } from 'node:test';
@@ -53,6 +54,34 @@ for (const { name, build, state } of node) {
         }
         agent.destroy();
       });
+    } finally {
+      await close?.();
+    }
+  });
+}
+
+for (const { name, build } of frameworks) {
+  test(`${name}: a certificate that the application finds itself`, async () => {
+    const found = [alice, mallory, undefined, null];
+    const subjects = [];
+    const resolve = (subject) => {
+      subjects.push(subject);
+      const next = found.shift();
+      return next === null ? null : next && { certificate: String(next.cert), verified: next === alice };
+    };
+    const { server: listener, close } = await build({ auth: { deployment: tls, resolve } }, (handler) => http.createServer(handler));
+    try {
+      await running(listener, async (port) => {
+        for (const status of [200, 403, 401, 403]) {
+          cases += 1;
+          const answer = await fetch(`http://127.0.0.1:${port}/v1/x`);
+          assert.equal(answer.status, status);
+          if (status === 200) {
+            assert.equal((await answer.json()).caller.sha256, alice.sha256);
+          }
+        }
+      });
+      assert.ok(subjects.length === 4 && subjects.every((subject) => typeof subject === 'object'));
     } finally {
       await close?.();
     }
