@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { createGate, Gate, PolicyError } from '../dist/index.mjs';
+import { clientCertAuth, createGate, Gate, PolicyError } from '../dist/index.mjs';
 import { deployment, hash, policy, xfcc } from './support.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'peergate-'));
@@ -183,5 +183,64 @@ test('a document given as an object leaves nothing out unseen', () => {
   for (const nothing of [undefined, () => ['/a'], Symbol('a')]) {
     const open = { version: 1, allow: [{ name: 'a', from: 'anyone', paths: nothing }] };
     assert.throws(() => createGate({ policy: open }), { name: 'TypeError', message: /"paths"/ });
+  }
+});
+
+test('what is no request is not decided about as one for nothing by nobody', () => {
+  const gate = createGate({ policy: { version: 1, allow: [{ name: 'front', from: 'anyone', methods: ['GET'], paths: ['/'] }] } });
+  class Context {
+    get path() {
+      return '/secret';
+    }
+  }
+  for (const event of [{ httpMethod: 'DELETE', rawPath: '/secret' }, { metod: 'DELETE' }, new Context()]) {
+    assert.throws(() => gate.decide(event), TypeError);
+  }
+  assert.equal(gate.decide({}).decision, 'allow');
+});
+
+test('a setting that was forgotten is an error, and does not open what it should have closed', () => {
+  const policy = { version: 1, allow: [{ name: 'a', from: 'authenticated' }] };
+  for (const name of ['source', 'deployment', 'policy']) {
+    assert.throws(() => createGate({ ...(name === 'policy' ? {} : { policy }), [name]: undefined }), /undefined/, name);
+  }
+  for (const name of ['source', 'trustPeer', 'verify', 'resolve']) {
+    assert.throws(() => clientCertAuth({ policy, [name]: undefined }), new RegExp(`\`${name}\` is undefined`), name);
+  }
+});
+
+test('what options and documents inherit is an error, since it would be forgotten', () => {
+  class Options {
+    policy = { version: 1, allow: [] };
+    get source() {
+      return { preset: 'connection' };
+    }
+  }
+  assert.throws(() => clientCertAuth(new Options()), /must be a plain object/);
+  assert.throws(() => createGate(new Options()), /must be a plain object/);
+  class Rule {
+    name = 'r';
+    from = 'anyone';
+    get paths() {
+      return ['/open'];
+    }
+  }
+  assert.throws(() => createGate({ policy: { version: 1, allow: [new Rule()] } }), /must be a plain object/);
+});
+
+test('a polluted Object.prototype is no option', () => {
+  const policy = { version: 1, allow: [{ name: 'a', from: 'authenticated' }] };
+  const gate = createGate({ policy, source: { preset: 'connection' } });
+  const forged = { headers: [['x-forged', 'a']] };
+  Object.defineProperty(Object.prototype, 'source', {
+    configurable: true,
+    value: { preset: 'rfc9440', headers: { cert: 'x-forged' } },
+  });
+  try {
+    gate.update({ policy });
+    assert.equal(gate.decide(forged).reason, 'no_certificate');
+    assert.equal(createGate({ policy }).decide(forged).reason, 'no_certificate');
+  } finally {
+    delete Object.prototype.source;
   }
 });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import glue = require('./wasm/peergate.js');
 import { guarded } from './instance.js';
 import { PolicyError, type PolicyFault } from './errors.js';
+import { isPlain } from './own.js';
 
 /**
  * A JSON document: an object, its text as bytes (`readFileSync(path)`), or the path of its file as a
@@ -130,12 +131,15 @@ function text(what: string, input: DocumentInput): Uint8Array {
 }
 
 /**
- * JSON leaves `undefined` and functions out. A rule whose `paths` are left out is about every path, so a
- * setting that was forgotten would open it.
+ * JSON leaves `undefined` and functions out, and what an object inherits. A rule whose `paths` are left out
+ * is about every path, so a setting that was forgotten would open it.
  */
 function written(this: unknown, key: string, value: unknown): unknown {
   if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
     throw new TypeError(`peergate: ${JSON.stringify(key)} in a document is ${typeof value}; leave the key out or give it a value`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !isPlain(value)) {
+    throw new TypeError(`peergate: ${key === '' ? 'a document' : `${JSON.stringify(key)} in a document`} must be a plain object`);
   }
   return value;
 }

@@ -7,6 +7,7 @@ import { CoreDecision, HostRefusal, type Answer, type ApplicationDetail, type De
 import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, type Texts } from './documents.js';
 import { ask, type Asked, type ConnectionCertificate } from './frame.js';
 import * as instance from './instance.js';
+import { alone, isUndefined, own } from './own.js';
 import { read, type GateRequest, type Wanted } from './request.js';
 
 /** Something odd about documents that were taken. */
@@ -173,13 +174,9 @@ export class Gate {
    * @throws {PolicyError} when a document is refused
    */
   update(documents: GateUpdate): void {
-    for (const name of Object.keys(documents)) {
-      if (!GATE_OPTIONS.includes(name)) {
-        throw new TypeError(`peergate: unknown option ${JSON.stringify(name)}`);
-      }
-    }
+    const given = gateOptions('what update() takes', documents);
     const old = this.#current();
-    this.#loaded = loaded(updated(old.texts, documents));
+    this.#loaded = loaded(updated(old.texts, alone(given)));
     old.free();
   }
 
@@ -283,15 +280,24 @@ export class Gate {
  * @throws {PolicyError} when a document is refused
  */
 export function createGate(options: GateOptions): Gate {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError('peergate: createGate() takes {policy, source} or {deployment}');
+  const given = gateOptions('what createGate() takes, {policy, source} or {deployment},', options);
+  for (const [name, value] of given) {
+    if (value === undefined) {
+      // Without its source a gate would believe Envoy's header.
+      throw isUndefined(name);
+    }
   }
-  for (const name of Object.keys(options)) {
+  return Gate.of(alone(given) as GateOptions);
+}
+
+function gateOptions(what: string, options: object): Map<string, unknown> {
+  const given = own(what, options);
+  for (const name of given.keys()) {
     if (!GATE_OPTIONS.includes(name)) {
       throw new TypeError(`peergate: unknown option ${JSON.stringify(name)}`);
     }
   }
-  return Gate.of(options);
+  return given;
 }
 
 function loaded(from: Texts): Loaded {

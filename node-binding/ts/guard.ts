@@ -4,9 +4,10 @@ import type { ClientCertificate } from './certificate.js';
 import { HostRefusal, type Answer } from './decision.js';
 import { GATE_OPTIONS, type GateOptions } from './documents.js';
 import { createGate, Gate } from './gate.js';
+import { alone, isUndefined, own } from './own.js';
 import type { GateRequest } from './request.js';
 import { resolvedConnection, type ResolvedCertificate } from './resolve.js';
-import { own, SHORT_FORM_OPTIONS, shortFormGate, type ShortFormOptions } from './short-form.js';
+import { SHORT_FORM_OPTIONS, shortFormGate, type ShortFormOptions } from './short-form.js';
 import { stamp, unstamp } from './stamp.js';
 
 /**
@@ -53,18 +54,16 @@ export class Guard<Peer, Subject extends object> {
 
   /** @throws {PolicyError} when a document is refused */
   constructor(options: GuardOptions<Peer, Subject>, adapterOptions: readonly string[] = []) {
-    if (typeof options !== 'object' || options === null) {
-      throw new TypeError('peergate: clientCertAuth() takes {gate}, {policy, source} or lists of callers');
+    const given = own('what clientCertAuth() takes, {gate}, {policy, source} or lists of callers,', options);
+    const undefinedHook = HOOKS.find((name) => given.has(name) && given.get(name) === undefined);
+    if (undefinedHook !== undefined) {
+      throw isUndefined(undefinedHook);
     }
-    const { trustPeer, verify, resolve } = options as GuardHooks<Peer, Subject>;
+    const { trustPeer, verify, resolve } = alone(given) as GuardHooks<Peer, Subject>;
     this.#trustPeer = hook('trustPeer', trustPeer);
     this.#verify = hook('verify', verify);
     this.#resolve = hook('resolve', resolve);
-    if (resolve === undefined && 'resolve' in options) {
-      // Without it the certificate of the connection itself would count, which may be a proxy's.
-      throw new TypeError('peergate: `resolve` is undefined; leave it out or give it a value');
-    }
-    this.gate = gateOf(options, [...HOOKS, ...adapterOptions]);
+    this.gate = gateOf(given, [...HOOKS, ...adapterOptions]);
     if (resolve !== undefined && this.gate.trustsHeaders) {
       throw new TypeError('peergate: `resolve` goes with the source {preset: "connection"} only');
     }
@@ -144,32 +143,35 @@ const HOOKS = ['trustPeer', 'verify', 'resolve'];
 /** What only the short form may leave out: everything but a word about who is let in. */
 const SPEAKING = [...SHORT_FORM_OPTIONS, 'verify', 'resolve'];
 
-function gateOf(options: object, others: readonly string[]): Gate {
-  const rest = Object.fromEntries(Object.entries(options).filter(([name]) => !others.includes(name)));
+function gateOf(given: ReadonlyMap<string, unknown>, others: readonly string[]): Gate {
+  const names = [...given.keys()].filter((name) => !others.includes(name));
+  const rest = alone(new Map(names.map((name) => [name, given.get(name)])));
   // A name counts that stands for nothing: what was meant to be a gate is no short form.
-  const document = ['gate', ...GATE_OPTIONS].find((name) => name in options);
+  const document = ['gate', ...GATE_OPTIONS].find((name) => given.has(name));
+  const unknown = names.find((name) => name !== 'gate' && !GATE_OPTIONS.includes(name) && !SHORT_FORM_OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`peergate: unknown option ${JSON.stringify(unknown)}`);
+  }
   if (document === undefined) {
-    const given = own('the options', options);
     if (!SPEAKING.some((name) => given.has(name))) {
       throw new TypeError('peergate: clientCertAuth() takes {gate}, {policy, source} or lists of callers');
     }
-    others.forEach((name) => given.delete(name));
-    return shortFormGate(Object.fromEntries(given) as ShortFormOptions);
+    return shortFormGate(rest);
   }
-  const short = Object.keys(rest).find((name) => SHORT_FORM_OPTIONS.includes(name));
+  const short = names.find((name) => SHORT_FORM_OPTIONS.includes(name));
   if (short !== undefined) {
     throw new TypeError(`peergate: option ${JSON.stringify(short)} does not go with \`${document}\``);
   }
-  const { gate, ...documents } = rest;
+  const { gate, ...documents } = rest as { gate?: unknown };
   if (gate === undefined) {
     return createGate(documents as unknown as GateOptions);
   }
   if (!(gate instanceof Gate)) {
     throw new TypeError('peergate: `gate` must come from createGate() of this package');
   }
-  const [unknown] = Object.keys(documents);
-  if (unknown !== undefined) {
-    throw new TypeError(`peergate: option ${JSON.stringify(unknown)} does not go with \`gate\``);
+  const [other] = Object.keys(documents);
+  if (other !== undefined) {
+    throw new TypeError(`peergate: option ${JSON.stringify(other)} does not go with \`gate\``);
   }
   return gate;
 }

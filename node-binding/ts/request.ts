@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import { PEM, type Asked } from './frame.js';
+import { isPlain } from './own.js';
 import { peerCertificate } from './peer.js';
 
 /** A header value: text, or bytes in base64. */
@@ -109,7 +110,14 @@ function readFetch(request: FetchRequest, wanted: Wanted, untrustedPeer: boolean
   };
 }
 
+const FIXTURE_KEYS: readonly string[] = ['method', 'path', 'headers', 'connection', 'now'];
+
+/** What is something else, such as the event of a Lambda function, would pass for `GET /` of nobody. */
 function readFixture(request: RequestFixture, wanted: Wanted, untrustedPeer: boolean): Asked {
+  const unknown = Object.keys(request).find((name) => !FIXTURE_KEYS.includes(name));
+  if (unknown !== undefined || !isPlain(request)) {
+    throw new TypeError(`peergate: ${unknown === undefined ? 'this' : `what has ${JSON.stringify(unknown)}`} is no request that decide() takes`);
+  }
   const lines: (string | Uint8Array)[] = [];
   for (const [name, value] of request.headers ?? []) {
     const raw = bytes(name);

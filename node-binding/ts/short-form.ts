@@ -4,6 +4,7 @@
 import type { Preset } from './codes.js';
 import { PolicyError, type PolicyFault } from './errors.js';
 import { createGate, type Gate } from './gate.js';
+import { isUndefined, own } from './own.js';
 
 /** Which headers name the caller: `format`, and whatever else the preset's source takes. */
 export interface HeaderOptions {
@@ -97,8 +98,7 @@ export function toDocuments(options: ShortFormOptions): ShortFormDocuments {
       throw new TypeError(`peergate: unknown option ${JSON.stringify(name)}`);
     }
     if (value === undefined) {
-      // A setting that was forgotten would let in whom it should have kept out.
-      throw new TypeError(`peergate: \`${name}\` is undefined; leave it out or give it a value`);
+      throw isUndefined(name);
     }
   }
   const conditions = LISTS.filter(({ option }) => given.has(option)).map(({ option, principal }) =>
@@ -153,24 +153,6 @@ function headerSource(header: unknown): object {
   }
   keys.delete('format');
   return { ...(FORMATS.get(format) ?? { preset: format }), ...Object.fromEntries(keys) };
-}
-
-/**
- * The properties of an object that has no others. What is inherited could be forgotten here, and what is
- * forgotten lets more callers in.
- * @internal
- */
-export function own(what: string, object: unknown): Map<string, unknown> {
-  if (typeof object !== 'object' || object === null || Array.isArray(object)) {
-    throw new TypeError(`peergate: ${what} must be an object`);
-  }
-  const prototype: unknown = Object.getPrototypeOf(object);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    throw new TypeError(`peergate: ${what} must be a plain object`);
-  }
-  // Those that are not enumerable, too.
-  const values = object as Record<string, unknown>;
-  return new Map(Object.getOwnPropertyNames(object).map((name) => [name, values[name]]));
 }
 
 /** A copy; that it is not empty is core's to demand. */
