@@ -176,13 +176,23 @@ export function changes({ remove, set }: Upstream): boolean {
   return remove.length > 0 || set !== undefined;
 }
 
+/** One for all requests: with a function of its own each state would be an object of its own kind. */
+const CALLER: PropertyDescriptor = {
+  get(this: object) {
+    return getClientCertificate(this);
+  },
+  configurable: true,
+  enumerable: true,
+};
+
 /**
- * Shows the caller in a framework's state, whatever stood there before; nobody writes to it. To make a
- * certificate costs more than to decide, so it is made when somebody looks.
+ * Shows the caller in a framework's state, which is one of the objects that know it, whatever stood
+ * there before; nobody writes to it. To make a certificate costs more than to decide, so it is made
+ * when somebody looks.
  * @internal
  */
-export function reveal(state: object, key: string, subject: object): void {
-  Object.defineProperty(state, key, { get: () => getClientCertificate(subject), configurable: true, enumerable: true });
+export function reveal(state: object, key: string): void {
+  Object.defineProperty(state, key, CALLER);
 }
 
 /** A refusal for those who answer with Web responses. @internal */

@@ -42,7 +42,7 @@ export function clientCertAuth<Event extends H3EventLike = H3EventLike>(
   const adapter = new Adapter<Event>(options);
 
   function act(answer: Answer, event: Event): string | undefined {
-    reveal(event.context, adapter.stateKey, event);
+    reveal(event.context, adapter.stateKey);
     if (answer.decision === 'allow') {
       const upstream = answer.upstream();
       if (changes(upstream)) {
@@ -73,13 +73,13 @@ function ask<Event extends H3EventLike>(adapter: Adapter<Event>, event: Event): 
   const web = webOf(event);
   if (web === undefined) {
     return incoming === undefined
-      ? adapter.checkWeb(event.req as FetchRequest, event, [event.req])
-      : adapter.check(incoming, event, [incoming]);
+      ? adapter.checkWeb(event.req as FetchRequest, event, [event.req, event.context])
+      : adapter.check(incoming, event, [incoming, event.context]);
   }
   return incoming === undefined
-    ? adapter.checkWeb(web, event, [web])
+    ? adapter.checkWeb(web, event, [web, event.context])
     : // A mount point is taken off the URL of the Web request.
-      adapter.checkBoth(incoming, event, [incoming, web], web.method, undefined);
+      adapter.checkBoth(incoming, event, [incoming, web, event.context], web.method, undefined);
 }
 
 /** The Web request, which h3 2 has and h3 1 has not. */

@@ -38,8 +38,8 @@ export function clientCertAuth<Context extends KoaContext = KoaContext>(
   const adapter = new Adapter<Context>(options);
   return async function clientCertAuth(context, next) {
     const { req, state } = context;
-    const answer = await adapter.check(req, context, [req, context.request], asArrived(req, context.originalUrl));
-    reveal(state, adapter.stateKey, context);
+    const answer = await adapter.check(req, context, [req, context.request, state], asArrived(req, context.originalUrl));
+    reveal(state, adapter.stateKey);
     if (answer.decision === 'allow') {
       await next();
     } else if (adapter.onDeny === 'throw') {
