@@ -10,6 +10,8 @@ if ! cmp -s package-lock.json node_modules/.peergate-lock; then
 fi
 cargo run --quiet --locked --package peergate-node-build
 node ../tests/tools/wasm/shrink.mjs dist/wasm/peergate_bg.wasm dist/wasm/peergate_bg.wasm
-node_modules/.bin/tsc --project tsconfig.json
+# Comments are for whoever reads the types; the code goes without.
+node_modules/.bin/tsc --project tsconfig.json --emitDeclarationOnly
+node_modules/.bin/tsc --project tsconfig.json --declaration false --removeComments
 node entries.mjs
 node ../tests/tools/bill-of-materials.mjs peergate-node wasm32-unknown-unknown dist

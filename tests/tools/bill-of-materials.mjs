@@ -35,7 +35,7 @@ const crates = linked();
 const own = new Set(metadata.workspace_members);
 const [subject] = crates.filter((crate) => crate.name === name);
 const foreign = crates.filter((crate) => !own.has(crate.id));
-writeFileSync(join(folder, 'sbom.cdx.json'), `${JSON.stringify(bill(), null, 1)}\n`);
+writeFileSync(join(folder, 'sbom.cdx.json'), `${JSON.stringify(bill())}\n`);
 writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licences());
 
 /** The crates of which the module was made; the tree knows which features this package alone asks for. */
