@@ -252,6 +252,24 @@ test('resolve that fails, promises, or gives what it must not is a refusal, what
   assert.equal(answer(auth, event({})), 'nobody');
 });
 
+test('a promise from trustPeer trusts nobody, and ends nothing when it comes to nothing', async () => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  try {
+    for (const promised of [Promise.resolve(true), Promise.reject(new Error('no'))]) {
+      const auth = clientCertAuth({ deployment, trustPeer: () => promised });
+      await served(
+        (request, response) => void (auth(request, response) && response.end()),
+        async (port) => assert.equal((await ask(port, { lines: CALLER })).status, 403),
+      );
+    }
+    assert.deepEqual(unhandled, []);
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+});
+
 test('resolve takes the place of the connection, and not of a header', () => {
   const auth = clientCertAuth({ allowSANs: [SPIFFE], resolve: ({ found }) => found });
   const request = event({});

@@ -93,7 +93,7 @@ export class Guard<Peer, Subject extends object> {
 
   #decide(request: GateRequest, subject: Subject, peer: Peer | undefined): Answer {
     try {
-      const untrusted = this.#trustPeer !== undefined && (peer === undefined || this.#trustPeer(peer) !== true);
+      const untrusted = this.#trustPeer !== undefined && (peer === undefined || !isTrue(this.#trustPeer(peer)));
       if (this.#resolve === undefined) {
         return this.gate.answer(request, untrusted);
       }
@@ -181,6 +181,14 @@ function hook<T>(name: string, given: T | undefined): T | undefined {
     throw new TypeError(`peergate: \`${name}\` must be a function`);
   }
   return given;
+}
+
+/** A promise says no, and must not end the process when it comes to nothing. */
+function isTrue(said: unknown): boolean {
+  if (said instanceof Promise) {
+    said.catch(() => undefined);
+  }
+  return said === true;
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
