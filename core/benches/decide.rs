@@ -1,5 +1,7 @@
 //! Parse and decide: what a request costs, by size of the policy and of the header.
 //!
+//! A gate knows a caller again by the header value; "new callers" are more than it keeps.
+//!
 //! Read the ratios, not the times: the lines of one group are measured in one run.
 
 #![allow(
@@ -13,7 +15,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use peergate_core::limits::HostLimits;
+use peergate_core::limits::{HostLimits, KNOWN_CALLERS};
 use peergate_core::{Documents, Gate, Header, Request};
 
 const HASH: &str = "468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688";
@@ -27,6 +29,12 @@ fn header() -> String {
     );
     assert_eq!(header.len(), 223);
     header
+}
+
+/// The same of so many proxies that none is still known when its value comes again.
+fn headers() -> Vec<String> {
+    let proxy = |at: usize| header().replace("ingress", &format!("in{at:05}"));
+    (0..16 * KNOWN_CALLERS).map(proxy).collect()
 }
 
 fn gate(policy: &str, source: Option<&str>) -> Gate {
@@ -72,12 +80,16 @@ fn decide(gate: &Gate, header: &str, allowed: bool) {
 }
 
 fn by_policy(c: &mut Criterion) {
-    let header = header();
+    let (header, headers) = (header(), headers());
     let mut group = c.benchmark_group("parse and decide, 223 bytes");
     for count in [1, 1_000, 100_000] {
         let gate = gate(&identities(count), None);
         group.bench_function(BenchmarkId::new("identities", count), |b| {
             b.iter(|| decide(&gate, &header, true))
+        });
+        let mut next = headers.iter().cycle();
+        group.bench_function(BenchmarkId::new("identities, new callers", count), |b| {
+            b.iter(|| decide(&gate, next.next().map_or("", |header| header), true))
         });
     }
     for count in [1, 1_000] {
