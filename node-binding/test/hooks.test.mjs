@@ -257,8 +257,8 @@ test('a promise from trustPeer trusts nobody, and ends nothing when it comes to 
   const note = (reason) => unhandled.push(reason);
   process.on('unhandledRejection', note);
   try {
-    for (const promised of [Promise.resolve(true), Promise.reject(new Error('no'))]) {
-      const auth = clientCertAuth({ deployment, trustPeer: () => promised });
+    for (const trustPeer of [async () => true, () => Promise.reject(new Error('no'))]) {
+      const auth = clientCertAuth({ deployment, trustPeer });
       await served(
         (request, response) => void (auth(request, response) && response.end()),
         async (port) => assert.equal((await ask(port, { lines: CALLER })).status, 403),
