@@ -3,7 +3,7 @@
 // Whatever cannot be written exactly makes `ask` return a failure, and a failure is a refusal.
 
 import type { GateHandle } from './wasm/peergate.js';
-import * as instance from './instance.js';
+import { decide as decideFrame, frameEnd, nextSequence, reserve, view } from './instance.js';
 
 export const DER = 1;
 export const PEM = 2;
@@ -48,7 +48,7 @@ const MAXIMAL_LINES = 0xffff;
  * Asks core: the answer, or why there is none. Throws when the instance traps. `question` is to decide,
  * unless it is another one about the same request.
  */
-export function ask(handle: GateHandle, asked: Asked, question = instance.decide): { answer: string } | { failure: Failure } {
+export function ask(handle: GateHandle, asked: Asked, question = decideFrame): { answer: string } | { failure: Failure } {
   const { method, target, connection, lines } = asked;
   const count = lines.length >>> 1;
   const textAt = FIXED_BYTES + count * LINE_BYTES;
@@ -58,13 +58,13 @@ export function ask(handle: GateHandle, asked: Asked, question = instance.decide
   }
   const certificateLength = connection === undefined ? 0 : connection.bytes.length;
   const length = textAt + textLength + certificateLength;
-  const start = count > MAXIMAL_LINES ? 0 : instance.reserve(length);
+  const start = count > MAXIMAL_LINES ? 0 : reserve(length);
   if (start === 0) {
     return { failure: 'request_too_long' };
   }
 
-  const { bytes, numbers } = instance.view();
-  const sequence = instance.nextSequence();
+  const { bytes, numbers } = view();
+  const sequence = nextSequence();
   const seconds = asked.now ?? 0;
   numbers.setUint32(start, sequence, true);
   numbers.setUint32(start + 4, length, true);
@@ -126,7 +126,7 @@ let areaEnd = 0;
  * than were counted. Nearly every request has its text in the same place.
  */
 function areaFrom(bytes: Buffer, at: number): Uint8Array {
-  const end = instance.frameEnd();
+  const end = frameEnd();
   // Other bytes are another memory: that of a new instance, or the same one after it has grown.
   if (areaOf !== bytes || area.byteOffset !== at || areaEnd !== end) {
     area = new Uint8Array(bytes.buffer, at, end - at);

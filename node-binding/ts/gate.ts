@@ -6,7 +6,7 @@ import type { WarningCode } from './codes.js';
 import { CoreDecision, HostRefusal, type Answer, type ApplicationDetail, type Decision, type Describer } from './decision.js';
 import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, type Texts } from './documents.js';
 import { ask, type Asked, type ConnectionCertificate } from './frame.js';
-import * as instance from './instance.js';
+import { WasmTrapError, describe, forbid, generation, guarded } from './instance.js';
 import { alone, isUndefined, own } from './own.js';
 import { read, type GateRequest, type Wanted } from './request.js';
 
@@ -44,7 +44,7 @@ class Loaded implements Wanted, Describer {
   readonly clock: boolean;
   readonly connection: Wanted['connection'];
   readonly wholeCertificate: boolean;
-  readonly generation = instance.generation();
+  readonly generation = generation();
   readonly #lengths: readonly number[];
   readonly #names = new Map<string, boolean>();
   /** The names that matter as they came last, by length: comparing is cheaper than looking up. */
@@ -56,7 +56,7 @@ class Loaded implements Wanted, Describer {
     readonly texts: Texts,
     readonly handle: GateHandle,
   ) {
-    [this.clock, this.connection, this.wholeCertificate, this.#lengths] = instance.guarded(() => [
+    [this.clock, this.connection, this.wholeCertificate, this.#lengths] = guarded(() => [
       handle.readsClock(),
       CONNECTION_USES[handle.connectionUse()] ?? 'always',
       handle.wholeCertificate(),
@@ -85,7 +85,7 @@ class Loaded implements Wanted, Describer {
     if (known !== undefined) {
       return known;
     }
-    const matters = instance.guarded(() => this.handle.readsHeader(Buffer.from(name, 'latin1')));
+    const matters = guarded(() => this.handle.readsHeader(Buffer.from(name, 'latin1')));
     if (this.#names.size >= REMEMBERED_NAMES) {
       this.#names.clear();
     }
@@ -99,7 +99,7 @@ class Loaded implements Wanted, Describer {
    */
   describe(asked: Asked): string | undefined {
     try {
-      const result = ask(this.#living(), asked, instance.describe);
+      const result = ask(this.#living(), asked, describe);
       return 'answer' in result ? Buffer.from(result.answer, 'latin1').toString('utf8') : undefined;
     } catch {
       return undefined;
@@ -111,7 +111,7 @@ class Loaded implements Wanted, Describer {
    * loaded again: once, for as long as somebody holds a request that they decided on.
    */
   #living(): GateHandle {
-    const now = instance.generation();
+    const now = generation();
     if (!this.#isFreed && this.generation === now) {
       return this.handle;
     }
@@ -124,7 +124,7 @@ class Loaded implements Wanted, Describer {
   free(): void {
     this.#isFreed = true;
     // A handle of an instance that is gone would free something else in the new one.
-    if (this.generation === instance.generation()) {
+    if (this.generation === generation()) {
       this.handle.free();
     }
   }
@@ -216,7 +216,7 @@ export class Gate {
       return HostRefusal.internal('gate_freed');
     }
     try {
-      const answer = this.#use(instance.forbid);
+      const answer = this.#use(forbid);
       return answer === undefined
         ? HostRefusal.internal('frame_mismatch')
         : HostRefusal.byApplication(detail, new CoreDecision(answer).refusal(), of);
@@ -249,7 +249,7 @@ export class Gate {
       const result = ask(current.handle, asked);
       return 'answer' in result ? new CoreDecision(result.answer, current, asked) : HostRefusal.internal(result.failure);
     } catch (thrown) {
-      if (thrown instanceof instance.WasmTrapError) {
+      if (thrown instanceof WasmTrapError) {
         return HostRefusal.internal('wasm_trap');
       }
       throw thrown;
@@ -258,7 +258,7 @@ export class Gate {
 
   #use<T>(call: (handle: GateHandle) => T): T {
     const { handle } = this.#current();
-    return instance.guarded(() => call(handle));
+    return guarded(() => call(handle));
   }
 
   /** The documents in force, loaded again if the instance that held them is gone. */
@@ -267,7 +267,7 @@ export class Gate {
     if (now === undefined) {
       throw new Error('peergate: this gate was freed');
     }
-    if (now.generation !== instance.generation()) {
+    if (now.generation !== generation()) {
       this.#loaded = loaded(now.texts);
       return this.#loaded;
     }
