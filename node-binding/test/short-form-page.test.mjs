@@ -78,6 +78,27 @@ test('every program of the page is run', () => {
   assert.deepEqual([...ran].sort(), Object.keys(programs).sort());
 });
 
+test('the README shows the same', async () => {
+  const readme = readFileSync(join(root, 'node-binding/README.md'), 'utf8');
+  const block = (title) => new RegExp(`\\n## ${title}\\n[^]*?\\n\`\`\`js\\n([^]*?)\`\`\`\\n`).exec(readme)[1];
+  const pem = JSON.stringify(readFileSync(join(root, 'tests/fixtures/certificates/web.pem'), 'utf8'));
+  writeFileSync(
+    join(folder, 'readme.mjs'),
+    `import express from 'express';
+     import { X509Certificate } from 'node:crypto';
+     import { clientCertAuth, PolicyError } from 'peergate';
+     const app = express();
+     const header = 'Hash=ab;Subject="";URI=spiffe://td/a';
+     const pemOrDer = ${pem};
+     const socket = { getPeerCertificate: () => new X509Certificate(pemOrDer).toLegacyObject() };
+     ${block('The short form')}
+     ${block('The certificate')}
+     console.log(app.router.stack.length, parseForwardedClientCert(header)[0].URI, parseCertificate(pemOrDer).subjectCn);`,
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, ['readme.mjs'], { cwd: folder });
+  assert.equal(stdout, "1 [ 'spiffe://td/a' ] front\n");
+});
+
 test('the table says what each option makes', () => {
   const rows = page.slice(page.indexOf('## What each option'), page.indexOf('`toDocuments` gives'));
   const source = (options) => toDocuments({ allowSubjectCNs: ['a'], ...options }).source;
