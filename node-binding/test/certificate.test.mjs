@@ -99,6 +99,7 @@ test('it is the same object each time, and nobody changes it', () => {
   assert.throws(() => {
     certificate.identity = 'spiffe://td/admin';
   }, TypeError);
+  assert.throws(() => certificate.subjectAltNames.push('URI:spiffe://td/admin'), TypeError);
 });
 
 test('it is not made before somebody asks', () => {

@@ -52,8 +52,10 @@ export function certificateOf(decision: Decision, describe: () => string | undef
   }
   // Where core can say nothing any more, there is still what the decision holds.
   const json = describe();
+  const known = json === undefined ? undefined : fromJson(json);
+  Object.freeze(known?.subjectAltNames);
   const held = sha256 === null ? { identity, identityType, verified } : { identity, identityType, sha256, verified };
-  return Object.freeze(json === undefined ? held : Object.assign(held, fromJson(json)));
+  return Object.freeze(Object.assign(held, known));
 }
 
 /** Core's JSON with its times as dates. @internal */

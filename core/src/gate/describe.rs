@@ -68,7 +68,7 @@ fn told(credential: &Credential<'_>, read: &Certificates) -> String {
 #[cfg(test)]
 mod tests {
     use crate::limits::HostLimits;
-    use crate::request::{Header, Peer, PeerCertificate};
+    use crate::request::{Header, Peer};
     use crate::{Documents, Gate, Request};
     use alloc::string::String;
 
@@ -124,6 +124,7 @@ mod tests {
     #[cfg(feature = "x509")]
     #[test]
     fn a_certificate_is_told_whole_with_its_pem() {
+        use crate::request::PeerCertificate;
         use crate::{pem, x509};
         use base64::Engine;
         use base64::engine::general_purpose::STANDARD;
