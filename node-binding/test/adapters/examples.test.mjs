@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import net, { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -114,6 +114,20 @@ test('upgrade.mjs', async () => {
       const [error] = await once(connect(lines, path), 'error');
       assert.equal(error.message, `Unexpected server response: ${status}`);
     }
+    assert.equal((await ask(port, { target: '/v1/orders/7' })).status, 401);
+    // Whoever breaks off, refused or let in, takes nobody along.
+    const upgrade = (lines) => `GET /v1/orders/7 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines}\r\n`;
+    for (let i = 0; i < 200; i += 1) {
+      const socket = net.connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write(upgrade(''), () => socket.resetAndDestroy());
+      await once(socket, 'close');
+    }
+    const broken = connect(FRONT);
+    await once(broken, 'message');
+    // No frame begins so.
+    broken._socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]));
+    await once(broken, 'close');
     assert.equal((await ask(port, { target: '/v1/orders/7' })).status, 401);
   });
 });
