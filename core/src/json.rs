@@ -89,6 +89,7 @@ impl<'a> Text<'a> {
     }
 
     /// The place at an offset.
+    #[inline(never)]
     pub(crate) fn place(&self, offset: usize, pointer: String) -> Place {
         let (line, column) = self.lines.locate(self.text, offset);
         Place { document: self.document, pointer, line, column }
@@ -116,11 +117,13 @@ impl<'a> Node<'a> {
     }
 
     /// A string, decoded; borrowed when it holds no escape.
+    #[inline(never)]
     pub(crate) fn string(self) -> Option<Cow<'a, str>> {
         string(self.0)
     }
 
     /// The elements of an array; none of anything else.
+    #[inline(never)]
     pub(crate) fn elements(self) -> Vec<Node<'a>> {
         let mut elements = Vec::new();
         if self.kind() == Kind::Array {
@@ -130,6 +133,7 @@ impl<'a> Node<'a> {
     }
 
     /// The members of an object in file order, keys decoded; none of anything else.
+    #[inline(never)]
     pub(crate) fn members(self) -> Vec<Member<'a>> {
         let mut members = Vec::new();
         if self.kind() == Kind::Object {
@@ -189,6 +193,8 @@ fn syntax_offset(text: &str, error: &serde_json::Error) -> usize {
     offset
 }
 
+#[cold]
+#[inline(never)]
 fn fault(code: LoadCode, document: Document, text: &str, offset: usize, pointer: String) -> LoadError {
     let (line, column) = lines::locate_slowly(text, offset);
     LoadError { code, place: Place { document, pointer, line, column }, hint: code.hint() }

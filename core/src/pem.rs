@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use memchr::memmem;
 
 use crate::reason::Detail;
 
@@ -52,11 +51,16 @@ pub(crate) fn read(pem: &[u8], breaks: Breaks, blocks: Blocks) -> Result<Vec<u8>
     Ok(first)
 }
 
+/// Where the first end line starts.
+fn end(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'-', text).find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(END)))
+}
+
 /// The block with which a text starts, and what follows it.
 fn block(text: &[u8], breaks: Breaks) -> Result<(Vec<u8>, &[u8]), Detail> {
     let find = || {
         let inner = text.strip_prefix(BEGIN)?;
-        let (body, rest) = inner.split_at_checked(memmem::find(inner, END)?)?;
+        let (body, rest) = inner.split_at_checked(end(inner)?)?;
         let mut text = Vec::with_capacity(body.len());
         let mut lines = body.split(|byte| *byte == b'\n').peekable();
         while let Some(line) = lines.next() {

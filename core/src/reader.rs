@@ -1,4 +1,7 @@
 //! Reading a positioned document: values by type, faults collected with their places.
+//!
+//! A host reads its documents once, and pays for every copy of this code whenever it is loaded: hence
+//! `inline(never)`.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
@@ -59,6 +62,7 @@ impl<'p, 'a> Cursor<'p, 'a> {
         self.node.kind()
     }
 
+    #[inline(never)]
     fn pointer(&self) -> String {
         let mut steps = Vec::new();
         let mut at = Some(self);
@@ -103,6 +107,7 @@ impl<'p, 'a> Fields<'p, 'a> {
     }
 
     /// The value of a key, if it is there.
+    #[inline(never)]
     pub(crate) fn get(&self, key: &str) -> Option<Cursor<'p, 'a>> {
         self.members.iter().find(|member| member.key == key).map(|member| self.at.member(member))
     }
@@ -148,32 +153,42 @@ impl<'a> Reader<'a> {
 
     /// Refuses one value and forgets every other fault: when the document is of another kind, they
     /// mean nothing.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse_only(&mut self, at: &Cursor<'_, 'a>, code: LoadCode) {
         self.errors.clear();
         self.refuse(at, code);
     }
 
     /// The place of a value.
+    #[inline(never)]
     pub(crate) fn place(&self, at: &Cursor<'_, 'a>) -> Place {
         self.text.place(self.text.offset(at.node), at.pointer())
     }
 
     /// The same, cheaper, for later.
+    #[inline(never)]
     pub(crate) fn mark(&self, at: &Cursor<'_, 'a>) -> Mark {
         Mark { offset: self.text.offset(at.node), pointer: at.pointer() }
     }
 
     /// Refuses a value, with the code's usual hint.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse(&mut self, at: &Cursor<'_, 'a>, code: LoadCode) {
         self.refuse_with(at, code, code.hint());
     }
 
     /// Refuses a value, with a hint of its own.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse_with(&mut self, at: &Cursor<'_, 'a>, code: LoadCode, hint: &'static str) {
         self.add_error(self.text.offset(at.node), at, code, hint);
     }
 
     /// Refuses a member: the pointer is the value's, line and column are the key's.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse_key(
         &mut self,
         object: &Cursor<'_, 'a>,
@@ -185,18 +200,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Doubts a value.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn warn(&mut self, at: Mark, code: WarningCode) {
         let Mark { offset, pointer } = at;
         self.warnings.push(Finding { offset, pointer, code, hint: code.hint() });
         keep_first(&mut self.warnings, LOAD_ERRORS.saturating_mul(2));
     }
 
+    #[cold]
+    #[inline(never)]
     fn add_error(&mut self, offset: usize, at: &Cursor<'_, 'a>, code: LoadCode, hint: &'static str) {
         self.errors.push(Finding { offset, pointer: at.pointer(), code, hint });
         keep_first(&mut self.errors, LOAD_ERRORS.saturating_mul(2));
     }
 
     /// What was refused and what was doubted, in the order of the text.
+    #[inline(never)]
     pub(crate) fn finish(mut self) -> (LoadErrors, Vec<Warning>) {
         keep_first(&mut self.errors, 0);
         keep_first(&mut self.warnings, 0);
@@ -224,6 +244,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object with these keys only. `keys` is the hint for any other.
+    #[inline(never)]
     pub(crate) fn fields<'p>(
         &mut self,
         at: &'p Cursor<'p, 'a>,
@@ -246,6 +267,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An object with keys of its own choice, each once.
+    #[inline(never)]
     pub(crate) fn entries(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Member<'a>>> {
         let mut members = self.object(at)?;
         let mut seen = BTreeSet::new();
@@ -260,6 +282,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The members of an object, duplicates among them.
+    #[inline(never)]
     pub(crate) fn object(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Member<'a>>> {
         if at.kind() == Kind::Object {
             return Some(at.node.members());
@@ -269,6 +292,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `$schema`, for editors: any string.
+    #[inline(never)]
     pub(crate) fn schema_reference(&mut self, fields: &Fields<'_, 'a>) {
         if let Some(at) = fields.get("$schema")
             && at.kind() != Kind::String
@@ -278,6 +302,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A required value.
+    #[inline(never)]
     pub(crate) fn required<'p>(
         &mut self,
         fields: &Fields<'p, 'a>,
@@ -292,6 +317,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An array.
+    #[inline(never)]
     pub(crate) fn array(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Node<'a>>> {
         if at.kind() == Kind::Array {
             return Some(at.node.elements());
@@ -301,6 +327,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An array of at least one element.
+    #[inline(never)]
     pub(crate) fn non_empty_array(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Node<'a>>> {
         let elements = self.array(at)?;
         if elements.is_empty() {
@@ -311,6 +338,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A non-empty string.
+    #[inline(never)]
     pub(crate) fn string(&mut self, at: &Cursor<'_, 'a>) -> Option<Cow<'a, str>> {
         match at.node.string() {
             Some(text) if text.is_empty() => self.refuse(at, LoadCode::EmptyString),
@@ -321,6 +349,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string that may be empty.
+    #[inline(never)]
     pub(crate) fn any_string(&mut self, at: &Cursor<'_, 'a>) -> Option<Cow<'a, str>> {
         match at.node.string() {
             Some(text) if text.is_empty() => Some(text),
@@ -329,6 +358,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `true` or `false`.
+    #[inline(never)]
     pub(crate) fn boolean(&mut self, at: &Cursor<'_, 'a>) -> Option<bool> {
         match at.node.raw() {
             "true" => Some(true),
@@ -341,6 +371,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An integer, as far as 64 bits hold it; what holds more is `i64::MAX`, which no range holds.
+    #[inline(never)]
     pub(crate) fn integer(&mut self, at: &Cursor<'_, 'a>) -> Option<i64> {
         if at.kind() != Kind::Number {
             self.refuse_with(at, LoadCode::WrongType, "write a number, without quotes");
@@ -354,19 +385,29 @@ impl<'a> Reader<'a> {
         Some(raw.parse().unwrap_or(i64::MAX))
     }
 
-    /// An integer within bounds.
+    /// An integer within bounds, which are those of `T` or narrower.
     pub(crate) fn integer_in<T: TryFrom<i64>>(
         &mut self,
         at: &Cursor<'_, 'a>,
         range: core::ops::RangeInclusive<i64>,
         hint: &'static str,
     ) -> Option<T> {
+        self.integer_within(at, &range, hint).and_then(|value| T::try_from(value).ok())
+    }
+
+    #[inline(never)]
+    fn integer_within(
+        &mut self,
+        at: &Cursor<'_, 'a>,
+        range: &core::ops::RangeInclusive<i64>,
+        hint: &'static str,
+    ) -> Option<i64> {
         let value = self.integer(at)?;
-        let value = range.contains(&value).then_some(value).and_then(|value| T::try_from(value).ok());
-        if value.is_none() {
+        if !range.contains(&value) {
             self.refuse_with(at, LoadCode::OutOfRange, hint);
+            return None;
         }
-        value
+        Some(value)
     }
 
     /// One of a few texts.

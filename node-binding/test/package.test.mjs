@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,6 +13,10 @@ const bin = (name) => join(here, 'node_modules/.bin', name);
 const folder = mkdtempSync(join(tmpdir(), 'peergate-package-'));
 const modules = join(folder, 'node_modules');
 let tarball;
+
+/** What the module and the whole package may take; what they take is a little less. */
+const MODULE_BYTES = 430_000;
+const UNPACKED_BYTES = 720_000;
 
 const run = (file, args, options) => execFileSync(file, args, { cwd: folder, encoding: 'utf8', stdio: 'pipe', ...options });
 
@@ -59,6 +63,15 @@ test('nothing is needed at run time, and nothing runs at installation', () => {
   const files = readdirSync(join(modules, 'peergate'), { recursive: true });
   assert.equal(files.filter((file) => file.endsWith('.wasm')).length, 1);
   assert.deepEqual(files.filter((file) => /\.rs$|test|bench|node_modules|tsconfig/.test(file)), []);
+});
+
+test('it is small', () => {
+  const files = readdirSync(join(modules, 'peergate'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const sizes = files.map((entry) => statSync(join(entry.parentPath, entry.name)).size);
+  const unpacked = sizes.reduce((sum, size) => sum + size, 0);
+  const module = statSync(join(modules, 'peergate/dist/wasm/peergate_bg.wasm')).size;
+  assert.ok(module <= MODULE_BYTES, `the module has ${module} bytes`);
+  assert.ok(unpacked <= UNPACKED_BYTES, `unpacked, the package has ${unpacked} bytes`);
 });
 
 test('the bill of materials names every library in the module, and the package holds their licences', () => {

@@ -80,6 +80,8 @@ impl<'a> Elements<'a> {
     }
 
     /// The next element, with a definite length in as few bytes as it takes.
+    // Called from everywhere: once in the program is enough.
+    #[inline(never)]
     pub(super) fn next(&mut self) -> Result<Option<Element<'a>>, X509Error> {
         let Some((&tag, rest)) = self.rest.split_first() else { return Ok(None) };
         // Tags of several bytes do not occur in certificates; 0 is the end of an indefinite length.
@@ -96,18 +98,21 @@ impl<'a> Elements<'a> {
     }
 
     /// The next element, of whatever kind.
+    #[inline(never)]
     pub(super) fn any(&mut self) -> Result<Element<'a>, X509Error> {
         let at = self.at;
         self.next()?.ok_or(error(Truncated, at))
     }
 
     /// The next element, which must have this tag.
+    #[inline(never)]
     pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, X509Error> {
         let element = self.any()?;
         if element.tag == tag { Ok(element) } else { Err(element.fails(UnexpectedTag)) }
     }
 
     /// The next element if it has this tag.
+    #[inline(never)]
     pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, X509Error> {
         if self.rest.first() == Some(&tag) { self.next() } else { Ok(None) }
     }

@@ -9,6 +9,7 @@ use super::X509Error;
 use super::der::{Element, error};
 
 /// Checks the content of a primitive element of a universal type.
+#[inline(never)]
 pub(super) fn check(element: &Element<'_>) -> Result<(), X509Error> {
     let content = element.content;
     let (good, code) = match element.tag {
@@ -122,6 +123,7 @@ pub(super) const fn is_extension_text(tag: u8) -> bool {
 
 /// The text of a string. A PrintableString may hold any ASCII character: `*` and `@` are common in
 /// them, and everybody reads them alike. A TeletexString is Latin-1, as in OpenSSL, BoringSSL and Go.
+#[inline(never)]
 pub(super) fn text(tag: u8, content: &[u8]) -> Option<Cow<'_, str>> {
     match tag {
         UTF8 => core::str::from_utf8(content).ok().map(Cow::Borrowed),
