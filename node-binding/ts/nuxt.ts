@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Adapter, type AdapterOptions } from './adapter.js';
 import type { ShortFormOptions } from './short-form.js';
+import { isUndefined } from './own.js';
 
 /** What can be written into the server that is built: documents, and no functions. */
 export type ModuleOptions = {
@@ -37,7 +38,8 @@ const HANDLER = '#peergate/middleware';
  * Documents are read and checked when Nuxt builds, and are part of what it builds. The guard stands
  * before every route and page, and behind the files of `server/middleware`. Functions (`trustPeer`,
  * `verify`) cannot be written into a configuration: who needs them writes `server/middleware/0.auth.ts`
- * with `clientCertAuth` of `peergate/h3`. Files in `public/` Nitro serves before any middleware.
+ * with `clientCertAuth` of `peergate/h3`. Files in `public/` and what `routeRules` redirect or proxy Nitro
+ * answers before any middleware.
  * @throws {PolicyError} when a document is refused
  */
 function peergate(inline: Partial<ModuleOptions> | undefined, nuxt: NuxtLike): void {
@@ -50,7 +52,10 @@ function peergate(inline: Partial<ModuleOptions> | undefined, nuxt: NuxtLike): v
     if (typeof value === 'function') {
       throw new TypeError(`peergate: ${JSON.stringify(name)} is a function; write server/middleware/0.auth.ts for it`);
     }
-    if (DOCUMENTS.includes(name) && value !== undefined) {
+    if (value === undefined && name !== 'onDeny' && name !== 'stateKey') {
+      throw isUndefined(name);
+    }
+    if (DOCUMENTS.includes(name)) {
       Object.assign(documents, documentsOf(name, value, nuxt.options.rootDir));
     } else if (value !== undefined) {
       others[name] = value;
@@ -72,12 +77,25 @@ function peergate(inline: Partial<ModuleOptions> | undefined, nuxt: NuxtLike): v
     [HANDLER]: `import { clientCertAuth } from 'peergate/h3';\nexport default clientCertAuth({ ${written.join(', ')} });\n`,
   };
   nuxt.options.serverHandlers.unshift({ middleware: true, handler: HANDLER });
+  warnOfProxies({ ...nitro.routeRules, ...(nuxt.options as NitroOptions).routeRules });
+}
+
+/** Nitro acts on its rules for routes before any middleware. */
+function warnOfProxies(rules: Readonly<Record<string, unknown>>): void {
+  const routes = Object.keys(rules).filter((route) => (rules[route] as { proxy?: unknown } | undefined)?.proxy !== undefined);
+  if (routes.length > 0) {
+    process.emitWarning(`peergate: routeRules pass on ${routes.join(', ')} before the guard, whoever calls; proxy from a handler instead`, {
+      type: 'PeergateWarning',
+      code: 'PEERGATE_UNGUARDED_ROUTE',
+    });
+  }
 }
 
 /** What the module uses of Nitro's options. */
 interface NitroOptions {
   virtual?: Record<string, string>;
   externals?: { external?: unknown[] };
+  routeRules?: Record<string, unknown>;
 }
 
 function isOwn(id: string): boolean {

@@ -1,6 +1,7 @@
 // The module for Nuxt, as Nuxt calls it. A real Nuxt builds with it in examples.test.mjs.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -14,8 +15,8 @@ after(() => rmSync(rootDir, { recursive: true }));
 const write = (name, text) => writeFileSync(join(rootDir, name), typeof text === 'string' ? text : JSON.stringify(text));
 
 /** What Nuxt has after the module. */
-function called(inline, configured) {
-  const options = { rootDir, serverHandlers: [{ handler: 'other' }], nitro: { virtual: { '#other': '' }, externals: { external: ['x'] } }, peergate: configured };
+function called(inline, configured, more = {}) {
+  const options = { ...more, rootDir, serverHandlers: [{ handler: 'other' }], nitro: { virtual: { '#other': '' }, externals: { external: ['x'] } }, peergate: configured };
   nuxtModule(inline, { options });
   return options;
 }
@@ -74,4 +75,18 @@ test('what is refused ends the build', () => {
   assert.throws(() => called({ policy: { version: 1, allow: [{ name: 'a', from: 'anyone', paths: undefined }] } }), TypeError);
   assert.throws(() => called(undefined, undefined), TypeError);
   assert.throws(() => called({ allowSANs: [] }), Error);
+});
+
+test('a setting that was forgotten ends the build', () => {
+  assert.throws(() => called({ policy, source: undefined }), /`source` is undefined/);
+  assert.throws(() => called({ header: { format: 'xfcc' }, allowSANs: undefined }), /`allowSANs` is undefined/);
+  called({ policy, onDeny: undefined, stateKey: undefined });
+});
+
+test('routes that Nitro proxies before the guard are told at the build', async () => {
+  called({ policy }, undefined, { routeRules: { '/open/**': { ssr: false }, '/v1/**': { proxy: 'http://127.0.0.1/**' } } });
+  const [warning] = await once(process, 'warning');
+  assert.equal(warning.code, 'PEERGATE_UNGUARDED_ROUTE');
+  assert.match(warning.message, /\/v1\/\*\*/);
+  assert.doesNotMatch(warning.message, /open/);
 });
