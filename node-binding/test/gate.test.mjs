@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { clientCertAuth as fastifyAuth } from '../dist/fastify.mjs';
 import { clientCertAuth, createGate, Gate, PolicyError } from '../dist/index.mjs';
 import { deployment, hash, policy, xfcc } from './support.mjs';
 
@@ -218,6 +219,7 @@ test('what options and documents inherit is an error, since it would be forgotte
   }
   assert.throws(() => clientCertAuth(new Options()), /must be a plain object/);
   assert.throws(() => createGate(new Options()), /must be a plain object/);
+  fastifyAuth({}, new Options(), (error) => assert.match(error.message, /must be a plain object/));
   class Rule {
     name = 'r';
     from = 'anyone';

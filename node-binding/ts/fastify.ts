@@ -3,6 +3,7 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { Adapter, denied, type AdapterOptions } from './adapter.js';
 import type { Answer } from './decision.js';
+import { alone, own } from './own.js';
 import { getClientCertificate, type ClientCertificate } from './stamp.js';
 
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
@@ -72,8 +73,9 @@ Object.assign(clientCertAuth, {
 
 /** What Fastify itself reads of the options of `register`. */
 function withoutScope(options: object): ClientCertAuthOptions {
-  const { prefix: _, logLevel: __, logSerializers: ___, ...own } = options as Record<string, unknown>;
-  return own as unknown as ClientCertAuthOptions;
+  const given = own('what clientCertAuth() takes', options);
+  ['prefix', 'logLevel', 'logSerializers'].forEach((name) => given.delete(name));
+  return alone(given) as ClientCertAuthOptions;
 }
 
 function hookOf(adapter: Adapter<FastifyRequest>): ClientCertHook {
