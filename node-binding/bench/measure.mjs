@@ -56,7 +56,7 @@ export function measure(cases, unit) {
   const first = median(runs[0]);
   cases.forEach(([about], i) => {
     const ns = median(runs[i]);
-    console.log(`${about.padEnd(66)} ${ns.toFixed(0).padStart(8)} ns ${(ns / first).toFixed(3).padStart(7)} x ${unit}`);
+    console.log(`${about.padEnd(78)} ${ns.toFixed(0).padStart(8)} ns ${(ns / first).toFixed(3).padStart(7)} x ${unit}`);
   });
 }
 
