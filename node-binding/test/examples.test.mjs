@@ -8,11 +8,11 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './support.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const base = mkdtempSync(join(tmpdir(), 'peergate-examples-'));
@@ -42,17 +42,9 @@ const matches = (line, expected) =>
   new RegExp(`^${expected.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`).test(line);
 const all = (lines, expected) => lines.length === expected.length && lines.every((line, at) => matches(line, expected[at]));
 
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  return String(port);
-}
-
 async function run(name) {
   const cwd = join(base, 'examples', name);
-  const [port, metrics] = [await freePort(), await freePort()];
+  const [port, metrics] = [String(await freePort()), String(await freePort())];
   const env = { ...process.env, PORT: port, METRICS_PORT: metrics, NODE_NO_WARNINGS: '1', npm_config_update_notifier: 'false' };
   // `sleep`: for machines that have much else to do.
   const local = (text) => text.replaceAll('sleep 1', 'sleep 3').replaceAll(/localhost:(8443|8080)/g, `localhost:${port}`).replaceAll('localhost:9464', `localhost:${metrics}`);

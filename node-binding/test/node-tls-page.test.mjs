@@ -5,11 +5,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { TlsError } from '../dist/tls.mjs';
+import { freePort } from './support.mjs';
 import { authority, bundle, folder, WAYS } from './tls-authority.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -46,14 +46,6 @@ const until = async (what, about) => {
     await new Promise((soon) => setTimeout(soon, 20));
   }
 };
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  return port;
-}
 
 function ask(port, caller, more = {}) {
   return new Promise((resolve) => {

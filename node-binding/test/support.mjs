@@ -35,6 +35,16 @@ export async function served(listener, use, options = {}) {
   }
 }
 
+/** A port for a program that is told where to listen. */
+export async function freePort() {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
 /** Sends header lines as they are, repeated and misspelt ones, too. */
 export async function ask(port, { method = 'GET', target = '/v1/x', lines = [], body = '' } = {}) {
   const socket = net.connect(port, '127.0.0.1');

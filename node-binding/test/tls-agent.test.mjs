@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import undici from 'undici';
 import undici6 from 'undici6';
 import { createMtlsAgent } from '../dist/tls.mjs';
-import { authority, bundle, folder, NAMES, WAYS } from './tls-authority.mjs';
+import { authority, bundle, folder, NAMES, namingServer, WAYS } from './tls-authority.mjs';
 import { running } from './tls-support.mjs';
 
 const ca = authority('authority');
@@ -21,23 +21,7 @@ const QUICK = { debounce: 20, interval: 0 };
 const PATIENCE = 20_000;
 const UNDICI = { 'undici 7': undici, 'undici 6': undici6 };
 
-/** A server that names the caller, at `/slow` only when it is told to. */
-function naming({ key, cert } = server, more = {}) {
-  const waiting = [];
-  const counts = { connections: 0, requests: 0 };
-  const listener = https.createServer({ key, cert, ca: [ca.cert], requestCert: true, rejectUnauthorized: true, ...more }, (request, response) => {
-    counts.requests += 1;
-    const { CN } = request.socket.getPeerCertificate().subject ?? {};
-    if (request.url === '/slow') {
-      response.write(`${CN} `);
-      waiting.push(() => response.end('in the end'));
-    } else {
-      response.end(CN);
-    }
-  });
-  listener.on('secureConnection', () => (counts.connections += 1));
-  return { listener, waiting, counts };
-}
+const naming = (identity = server, more = {}) => namingServer(ca, identity, more);
 
 const made = (files = bundle(clients[0], ca), way = 'renamed files') => WAYS[way](files);
 const agentOf = ({ directory }, more = {}) => createMtlsAgent({ directory, ...NAMES, ...QUICK, ...more });

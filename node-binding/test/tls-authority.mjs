@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -124,3 +125,21 @@ export const bundle = ({ key, cert }, ...authorities) => ({
   'tls.crt': cert,
   'ca.crt': authorities.map((each) => each.cert).join(''),
 });
+
+/** A server that names the caller, at `/slow` only when it is told to. */
+export function namingServer(ca, { key, cert }, more = {}) {
+  const waiting = [];
+  const counts = { connections: 0, requests: 0 };
+  const listener = https.createServer({ key, cert, ca: [ca.cert], requestCert: true, rejectUnauthorized: true, ...more }, (request, response) => {
+    counts.requests += 1;
+    const { CN } = request.socket.getPeerCertificate().subject ?? {};
+    if (request.url === '/slow') {
+      response.write(`${CN} `);
+      waiting.push(() => response.end('in the end'));
+    } else {
+      response.end(CN);
+    }
+  });
+  listener.on('secureConnection', () => (counts.connections += 1));
+  return { listener, waiting, counts };
+}

@@ -6,7 +6,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { test } from 'node:test';
 import { createMtlsHttpsAgent } from '../dist/tls.mjs';
-import { authority, bundle, NAMES, WAYS } from './tls-authority.mjs';
+import { authority, bundle, NAMES, namingServer, WAYS } from './tls-authority.mjs';
 import { running } from './tls-support.mjs';
 
 const ca = authority('authority');
@@ -16,23 +16,11 @@ const clients = Array.from({ length: 4 }, (_, at) => ca.issue(`client ${at}`, { 
 const QUICK = { debounce: 20, interval: 0 };
 const told = (agent) => once(agent.certificates, 'reloaded', { signal: AbortSignal.timeout(20_000) });
 
-function naming({ key, cert } = server, more = {}) {
-  const waiting = [];
-  const counts = { connections: 0, requests: 0 };
-  const listener = https.createServer({ key, cert, ca: [ca.cert], requestCert: true, rejectUnauthorized: true, ...more }, (request, response) => {
-    counts.requests += 1;
-    const { CN } = request.socket.getPeerCertificate().subject ?? {};
-    if (request.url === '/slow') {
-      response.write(`${CN} `);
-      waiting.push(() => response.end('in the end'));
-    } else {
-      response.end(CN);
-    }
-  });
-  listener.on('secureConnection', () => (counts.connections += 1));
+function naming(identity = server, more = {}) {
+  const named = namingServer(ca, identity, more);
   // The server ends nothing of its own accord, so that what ends was ended by the client.
-  listener.keepAliveTimeout = 0;
-  return { listener, waiting, counts };
+  named.listener.keepAliveTimeout = 0;
+  return named;
 }
 
 async function using(options, use, files = WAYS['exchanged link'](bundle(clients[0], ca))) {

@@ -1,11 +1,11 @@
 // What the adapters for frameworks share: their options, the request as it came, what goes on.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Answer, Refusal, Upstream } from './decision.js';
 import { AccessDeniedError } from './errors.js';
 import { Guard, type GuardOptions } from './guard.js';
-import type { FetchRequest } from './request.js';
+import { hasOriginalUrl, targetOf, type FetchRequest } from './request.js';
 import { stateKey } from './state-key.js';
 import { getClientCertificate, stamp, unstamp } from './stamp.js';
 import { forward } from './upstream.js';
@@ -125,13 +125,7 @@ export function readAs(arrived: IncomingMessage, method: string | undefined, tar
 
 /** Node's request, checked by the target that the framework keeps unless somebody before it kept one. @internal */
 export function asArrived(request: IncomingMessage, target: string): IncomingMessage {
-  const { originalUrl } = request as { originalUrl?: unknown };
-  return typeof originalUrl === 'string' || target === request.url ? request : readAs(request, request.method, target);
-}
-
-function targetOf(request: IncomingMessage): string {
-  const { originalUrl } = request as { originalUrl?: unknown };
-  return typeof originalUrl === 'string' ? originalUrl : (request.url ?? '');
+  return hasOriginalUrl(request) || target === request.url ? request : readAs(request, request.method, target);
 }
 
 /** What a URL leaves of a target. */
@@ -203,13 +197,4 @@ export function webResponse({ status, headers, body }: Refusal): Response {
 /** @internal */
 export function denied(answer: Answer): AccessDeniedError {
   return new AccessDeniedError(answer, answer.refusal());
-}
-
-/** Whether somebody has begun to answer; cutting the answer off is all that is left then. @internal */
-export function cutOff(response: Pick<ServerResponse, 'headersSent' | 'destroy'>): boolean {
-  if (response.headersSent) {
-    response.destroy();
-    return true;
-  }
-  return false;
 }

@@ -108,7 +108,12 @@ function deploymentTexts(input: DocumentInput, policy: DocumentInput | undefined
   return { deployment, policy: readFileSync(path === undefined ? named : resolve(dirname(path), named)) };
 }
 
-function namedPolicy(deployment: Uint8Array): string | undefined {
+/**
+ * The path at a deployment's `policy`, if it holds one.
+ * @throws {PolicyError} for what is no deployment
+ * @internal
+ */
+export function namedPolicy(deployment: Uint8Array): string | undefined {
   return faultsAsError(() => glue.policyPath(deployment));
 }
 

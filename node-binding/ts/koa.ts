@@ -1,7 +1,8 @@
 // The guard for Koa 2 and 3.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Adapter, asArrived, cutOff, denied, reveal, type AdapterOptions } from './adapter.js';
+import { Adapter, asArrived, denied, reveal, type AdapterOptions } from './adapter.js';
+import { cutOff } from './respond.js';
 
 export { getClientCertificate, type ClientCertificate } from './stamp.js';
 export { AccessDeniedError } from './errors.js';

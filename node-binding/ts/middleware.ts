@@ -2,9 +2,10 @@
 
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { HostRefusal, type Answer, type Refusal } from './decision.js';
+import { HostRefusal, type Answer } from './decision.js';
 import { AccessDeniedError } from './errors.js';
 import { Guard, type GuardOptions } from './guard.js';
+import { respond } from './respond.js';
 import { show, stateKey } from './state-key.js';
 import { unstamp } from './stamp.js';
 import { forward } from './upstream.js';
@@ -100,15 +101,4 @@ function requestKey(given: unknown): string {
     throw new TypeError(`peergate: a request has a \`${key}\` of its own; choose another \`stateKey\``);
   }
   return key;
-}
-
-/** Answers a refused request. @internal */
-export function respond(response: ServerResponse, refusal: Refusal): void {
-  if (response.headersSent) {
-    // Somebody has begun to answer: cutting it off is all that is left.
-    response.destroy();
-    return;
-  }
-  response.writeHead(refusal.status, { ...refusal.headers, 'content-length': Buffer.byteLength(refusal.body) });
-  response.end(refusal.body);
 }

@@ -62,14 +62,10 @@ function seconds(): number {
 }
 
 /**
- * The target is the one of the request line. Connect and Express cut `req.url` below a mount point
- * and keep the whole in `originalUrl`.
- *
  * Behind a proxy the peer of this connection is the proxy, so its certificate is handed over only
  * where the source says that the peer is what counts.
  */
 function readIncoming(request: IncomingMessage, wanted: Wanted, untrustedPeer: boolean): Asked {
-  const { originalUrl } = request as { originalUrl?: unknown };
   const { rawHeaders } = request;
   const lines: string[] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -80,12 +76,26 @@ function readIncoming(request: IncomingMessage, wanted: Wanted, untrustedPeer: b
   }
   return {
     method: request.method ?? '',
-    target: typeof originalUrl === 'string' ? originalUrl : (request.url ?? ''),
+    target: targetOf(request),
     connection: wanted.connection === 'always' ? peerCertificate(request, wanted.wholeCertificate) : undefined,
     now: wanted.clock ? seconds() : undefined,
     untrustedPeer,
     lines,
   };
+}
+
+/**
+ * The target is the one of the request line. Connect and Express cut `req.url` below a mount point
+ * and keep the whole in `originalUrl`.
+ * @internal
+ */
+export function targetOf(request: IncomingMessage): string {
+  return hasOriginalUrl(request) ? request.originalUrl : (request.url ?? '');
+}
+
+/** @internal */
+export function hasOriginalUrl(request: IncomingMessage): request is IncomingMessage & { readonly originalUrl: string } {
+  return typeof (request as { originalUrl?: unknown }).originalUrl === 'string';
 }
 
 function isFetch(request: FetchRequest | RequestFixture): request is FetchRequest {

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { GateUpdate } from './documents.js';
+import { namedPolicy, type GateUpdate } from './documents.js';
 import { PolicyError } from './errors.js';
 import { readTogether } from './files.js';
 import { Gate } from './gate.js';
@@ -170,8 +170,8 @@ export function watchPolicy(gate: Gate, file: string | URL, options: WatchPolicy
 /** The path at a deployment's `policy`. What is wrong with the document is said when it is loaded. */
 function namedIn(deployment: Buffer | undefined, file: string): string | undefined {
   try {
-    const { policy } = JSON.parse(deployment?.toString('utf8') ?? '') as { policy?: unknown };
-    return typeof policy === 'string' ? resolve(dirname(file), policy) : undefined;
+    const named = deployment === undefined ? undefined : namedPolicy(deployment);
+    return named === undefined ? undefined : resolve(dirname(file), named);
   } catch {
     return undefined;
   }

@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 
-use super::Gate;
 use super::source::Reader;
+use super::{Gate, PROMISED};
 use crate::credential::Credential;
 use crate::limits::SOURCE_HEADERS;
 use crate::normalised;
@@ -55,7 +55,7 @@ fn envoy_caller(caller: &Caller<'_>, read: &Certificates) -> Option<String> {
     match caller {
         Caller::None => None,
         Caller::Fields(credential, _) => Some(told(credential, read)),
-        Caller::Certificate(known, _) => Some(told(&known.credential(true), read)),
+        Caller::Certificate(known, _) => Some(told(&known.credential(PROMISED), read)),
     }
 }
 

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import net, { createServer } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ask, xfcc } from '../support.mjs';
+import { ask, freePort, xfcc } from '../support.mjs';
 
 const here = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const examples = join(here, '../examples/node-frameworks');
@@ -31,14 +31,6 @@ for (const file of readdirSync(examples).filter((name) => /\.(mjs|ts|json)$/.tes
 
 const FRONT = [['X-Forwarded-Client-Cert', xfcc('spiffe://prod.example/ns/web/sa/front')]];
 const BATCH = [['X-Forwarded-Client-Cert', xfcc('spiffe://prod.example/ns/etl/sa/batch')]];
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  return port;
-}
 
 /** Starts a program that says when it listens, and stops it whatever happens. */
 async function running(program, use, { cwd = folder, env = {} } = {}) {

@@ -4,12 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ask, xfcc } from '../support.mjs';
+import { ask, freePort, xfcc } from '../support.mjs';
 
 const here = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), 'peergate-nitro-'));
@@ -68,15 +67,6 @@ async function build() {
   cpSync(join(project, '.output'), output, { recursive: true });
   rmSync(project, { recursive: true });
   return output;
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 test('Nitro 2: what it builds holds the guard, and runs elsewhere', async () => {
