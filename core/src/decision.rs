@@ -2,9 +2,8 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use core::fmt::Write;
 
-use crate::print::json_string;
+use crate::print::{self, decimal, json_string};
 use crate::reason::{Detail, Reason};
 
 /// What a host does with a request.
@@ -128,10 +127,11 @@ impl Decision<'_, '_> {
         member(out, "rule", self.rule);
         member(out, "identity", self.identity.as_ref().map(|identity| &*identity.name));
         member(out, "identityType", self.identity.as_ref().map(|identity| identity.kind.code()));
-        let _ = match self.verified {
-            Some(verified) => write!(out, ",\"verified\":{verified}"),
-            None => write!(out, ",\"verified\":null"),
-        };
+        out.push_str(match self.verified {
+            Some(true) => ",\"verified\":true",
+            Some(false) => ",\"verified\":false",
+            None => ",\"verified\":null",
+        });
         member(out, "sha256", self.sha256.as_ref().map(hex).as_deref());
         out.push_str(",\"shadow\":");
         match &self.shadow {
@@ -147,18 +147,21 @@ impl Decision<'_, '_> {
     }
 }
 
-// Writing to a String cannot fail, which is why the results below are dropped.
-
 fn write_verdict(out: &mut String, verdict: Verdict, reason: Reason) {
-    let _ = match verdict.status() {
-        None => write!(out, "\"decision\":\"allow\",\"status\":null"),
-        Some(status) => write!(out, "\"decision\":\"deny\",\"status\":{status}"),
-    };
+    match verdict.status() {
+        None => out.push_str("\"decision\":\"allow\",\"status\":null"),
+        Some(status) => {
+            out.push_str("\"decision\":\"deny\",\"status\":");
+            decimal(out, status.into(), 1);
+        }
+    }
     member(out, "reason", Some(reason.code()));
 }
 
 fn member(out: &mut String, name: &str, value: Option<&str>) {
-    let _ = write!(out, ",\"{name}\":");
+    out.push_str(",\"");
+    out.push_str(name);
+    out.push_str("\":");
     match value {
         Some(text) => json_string(out, text),
         None => out.push_str("null"),
@@ -167,7 +170,7 @@ fn member(out: &mut String, name: &str, value: Option<&str>) {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8; 32]) -> String {
-    let digit =
-        |nibble: u8| char::from(if nibble < 10 { b'0' | nibble } else { nibble.wrapping_add(b'a' - 10) });
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]).collect()
+    let mut out = String::with_capacity(64);
+    print::hex(&mut out, bytes);
+    out
 }

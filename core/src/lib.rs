@@ -27,7 +27,7 @@ pub mod normalised;
 mod order;
 pub mod pem;
 pub mod policy;
-mod print;
+pub mod print;
 mod reader;
 pub mod reason;
 pub mod request;

@@ -5,9 +5,8 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
-use crate::print::json_string;
+use crate::print::{decimal, json_string};
 
 /// Which document a place is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +94,11 @@ fn write_finding(out: &mut String, code: &str, message: &str, place: &Place, hin
         out.push_str(key);
         json_string(out, text);
     }
-    // Writing to a String cannot fail.
-    let _ = write!(out, ",\"line\":{},\"column\":{}}}", place.line, place.column);
+    out.push_str(",\"line\":");
+    decimal(out, place.line as u64, 1);
+    out.push_str(",\"column\":");
+    decimal(out, place.column as u64, 1);
+    out.push('}');
 }
 
 /// One row a code: variant, code, message, usual hint.

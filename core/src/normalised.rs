@@ -1,12 +1,10 @@
 //! The normalised certificate: what every host says of a caller's certificate, in one spelling.
 
 use alloc::string::{String, ToString};
-use core::fmt::Write;
 
 use crate::credential::{AltNames, Credential};
+use crate::decision::hex;
 use crate::print::{json_key, json_string, json_text, rfc3339, serial_number};
-
-// Writing to a String cannot fail, which is why the results below are dropped.
 
 /// The normalised certificate as JSON: `subjectDn`, `subjectCn`, `issuerDn`, `issuerCn`,
 /// `serialNumber`, `fingerprint256`, `subjectAltNames`, `notBefore`, `notAfter`, and what the host
@@ -32,9 +30,7 @@ pub fn to_json(credential: &Credential<'_>, verified: Option<bool>, pem: Option<
     if let Some(sha256) = &credential.sha256 {
         json_key(&mut out, "fingerprint256");
         out.push('"');
-        for byte in sha256 {
-            let _ = write!(out, "{byte:02X}");
-        }
+        out.push_str(&hex(sha256).to_ascii_uppercase());
         out.push('"');
     }
     alt_names(&mut out, &credential.names);
@@ -44,7 +40,7 @@ pub fn to_json(credential: &Credential<'_>, verified: Option<bool>, pem: Option<
     }
     if let Some(verified) = verified {
         json_key(&mut out, "verified");
-        let _ = write!(out, "{verified}");
+        out.push_str(if verified { "true" } else { "false" });
     }
     if let Some(pem) = pem {
         json_text(&mut out, "pem", pem);

@@ -1,9 +1,8 @@
 //! How numbers of a certificate are written for people, and texts in JSON: one spelling for all hosts.
+//!
+//! By hand and not by `core::fmt`, which takes a multiple of the time: a proxy may log every decision.
 
 use alloc::string::String;
-use core::fmt::Write;
-
-// Writing to a String cannot fail, which is why the results below are dropped.
 
 /// `0x` and lower-case hexadecimal digits, as policies take it; zero is `0x00`.
 pub(crate) fn serial_number(serial: &[u8]) -> String {
@@ -11,30 +10,70 @@ pub(crate) fn serial_number(serial: &[u8]) -> String {
     if serial.is_empty() {
         out.push_str("00");
     }
-    for byte in serial {
-        let _ = write!(out, "{byte:02x}");
-    }
+    hex(&mut out, serial);
     out
+}
+
+/// Two lower-case hexadecimal digits a byte.
+pub fn hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        out.push(digit(byte >> 4, b'a'));
+        out.push(digit(byte & 15, b'a'));
+    }
+}
+
+/// `%` and two upper-case hexadecimal digits (RFC 3986, section 2.1).
+pub fn percent(out: &mut String, byte: u8) {
+    out.push('%');
+    out.push(digit(byte >> 4, b'A'));
+    out.push(digit(byte & 15, b'A'));
+}
+
+const fn digit(value: u8, ten: u8) -> char {
+    (if value < 10 { b'0'.wrapping_add(value) } else { ten.wrapping_add(value).wrapping_sub(10) }) as char
+}
+
+/// In decimal digits, at least so many.
+pub fn decimal(out: &mut String, number: u64, least: usize) {
+    // Twenty digits hold every number.
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut first) = (number, digits.len());
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        if rest == 0 && at < 20_usize.saturating_sub(least) {
+            break;
+        }
+        *digit = b'0'.wrapping_add((rest % 10) as u8);
+        rest /= 10;
+        first = at;
+    }
+    out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
 }
 
 /// A JSON string. Escaped is what JSON demands; the rest stands as it is.
 pub(crate) fn json_string(out: &mut String, text: &str) {
     out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            letter if letter < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+    let mut rest = text;
+    let is_escaped = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\');
+    while let Some(at) = rest.bytes().position(is_escaped) {
+        let (plain, from) = rest.split_at_checked(at).unwrap_or_default();
+        out.push_str(plain);
+        let mut letters = from.chars();
+        match letters.next() {
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some(letter) if letter < ' ' => {
+                out.push_str("\\u00");
+                hex(out, &[letter as u8]);
             }
-            letter => out.push(letter),
+            Some(letter) => out.extend(['\\', letter]),
+            None => {}
         }
+        rest = letters.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 
@@ -59,13 +98,12 @@ pub(crate) fn rfc3339(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (year, month, day) = date(days);
     let mut out = String::with_capacity(20);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    );
+    let parts =
+        [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T'), (second / 3600, 2, ':'), (second / 60 % 60, 2, ':')];
+    for (number, digits, after) in parts.into_iter().chain([(second % 60, 2, 'Z')]) {
+        decimal(&mut out, number.unsigned_abs(), digits);
+        out.push(after);
+    }
     out
 }
 
@@ -93,6 +131,22 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn numbers_are_those_of_fmt(number in 0_u64.., shift in 0..64_u32, bytes in prop::collection::vec(0_u8.., 0..9)) {
+            let number = number >> shift;
+            for least in [1, 2, 4, 20] {
+                let mut out = String::new();
+                decimal(&mut out, number, least);
+                prop_assert_eq!(out, alloc::format!("{number:0least$}"));
+            }
+            let (mut digits, mut escapes) = (String::new(), String::new());
+            hex(&mut digits, &bytes);
+            bytes.iter().for_each(|byte| percent(&mut escapes, *byte));
+            let by_fmt = |one: fn(&u8) -> String| bytes.iter().map(one).collect::<String>();
+            prop_assert_eq!(digits, by_fmt(|byte| alloc::format!("{byte:02x}")));
+            prop_assert_eq!(escapes, by_fmt(|byte| alloc::format!("%{byte:02X}")));
+        }
+
         #[test]
         fn strings_are_those_of_serde_json(text in "([\\x00-\\x7f]|\\PC|.){0,20}") {
             let mut out = String::new();

@@ -1,9 +1,10 @@
 //! What a refused caller sees: a status and a constant body, and nothing that helps to probe.
 
 use alloc::boxed::Box;
-use alloc::format;
+use alloc::string::String;
 
 use crate::deployment::Responses;
+use crate::print::decimal;
 
 /// Header lines that go with every refusal.
 pub const HEADERS: &[(&str, &str)] =
@@ -43,7 +44,7 @@ impl Bodies {
     }
 }
 
-fn body(status: u16) -> alloc::string::String {
+fn body(status: u16) -> String {
     // RFC 9457, section 4.2.1: with about:blank the title is the phrase of the status.
     let title = match status {
         400 => "Bad Request",
@@ -53,5 +54,10 @@ fn body(status: u16) -> alloc::string::String {
         421 => "Misdirected Request",
         _ => "Client Error",
     };
-    format!(r#"{{"type":"about:blank","title":"{title}","status":{status}}}"#)
+    let mut out = String::from(r#"{"type":"about:blank","title":""#);
+    out.push_str(title);
+    out.push_str(r#"","status":"#);
+    decimal(&mut out, status.into(), 1);
+    out.push('}');
+    out
 }

@@ -2,9 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 use crate::decision::{Identity, IdentityType};
+use crate::print;
 use crate::request::Header;
 
 /// The changes a host makes to the header lines before it forwards a request that was let through.
@@ -84,8 +84,7 @@ fn notation(identity: &Identity<'_>) -> String {
         if matches!(byte, 0x21..=0x7E) && byte != b'%' {
             value.push(char::from(byte));
         } else {
-            // Writing to a String cannot fail.
-            let _ = write!(value, "%{byte:02X}");
+            print::percent(&mut value, byte);
         }
     }
     value

@@ -4,6 +4,7 @@
 //! serialized protobuf. A deployment is JSON text, so everything else is refused with the way out.
 
 use peergate_core::load::{LoadError, Place, Warning};
+use peergate_core::print;
 
 use crate::record::one_line;
 
@@ -57,8 +58,10 @@ pub(crate) fn warning_line(warning: &Warning) -> String {
 
 fn place_line(what: &str, place: &Place, code: &str, message: &str, hint: &str) -> String {
     let pointer = place.full_pointer();
-    let (line, column) = (place.line, place.column);
-    let text = format!("peergate: {what}: {pointer} {code}: {message} ({hint}) {line}:{column}");
+    let mut text = ["peergate: ", what, ": ", &pointer, " ", code, ": ", message, " (", hint, ") "].concat();
+    print::decimal(&mut text, place.line as u64, 1);
+    text.push(':');
+    print::decimal(&mut text, place.column as u64, 1);
     one_line(&text).into_owned()
 }
 

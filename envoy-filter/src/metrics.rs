@@ -2,9 +2,7 @@
 //! again: `NAME.LABEL=.=VALUE;.;LABEL=.=VALUE;.;`. Each combination is a metric of its own, so labels
 //! are codes of a fixed list and the policy's name, never anything that a caller chose.
 
-use std::fmt::Write as _;
-
-use peergate_core::Reason;
+use peergate_core::{Reason, print};
 
 /// Host calls that failed while a request was decided; each such request was refused.
 pub(crate) const HOST_ERRORS: &str = "peergate_host_errors_total";
@@ -29,8 +27,7 @@ pub(crate) fn shadow_changes(allowed: bool, reason: Reason) -> String {
 
 /// Decisions by the rule that made them.
 pub(crate) fn rules(allowed: bool, rule: &str) -> String {
-    let decision = if allowed { "allow" } else { "deny" };
-    format!("peergate_rules_total.decision=.={decision};.;rule=.={rule};.;")
+    labelled("peergate_rules_total", &[("decision", verdict(allowed)), ("rule", rule)])
 }
 
 /// Gauge: when the first of the certificates ends whose owners were let in this hour.
@@ -38,24 +35,20 @@ pub(crate) const EXPIRY: &str = "peergate_client_certificate_expiry_timestamp_se
 
 /// Gauge: 1 for the policy in force, 0 for its predecessors.
 pub(crate) fn policy_info(policy: &str, sha256: [u8; 32]) -> String {
-    let mut name = format!("peergate_policy_info.policy=.={policy};.;sha256=.=");
-    for byte in sha256 {
-        // Writing to a String does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name.push_str(";.;");
-    name
+    let mut digits = String::new();
+    print::hex(&mut digits, &sha256);
+    labelled("peergate_policy_info", &[("policy", policy), ("sha256", &digits)])
 }
 
 /// Gauge: the first 48 bits of the SHA-256 of the policy in force, an integer that every
 /// monitoring system keeps exact. Two proxies with different values run different policies.
 pub(crate) fn policy_fingerprint(policy: &str) -> String {
-    format!("peergate_policy_fingerprint.policy=.={policy};.;")
+    labelled("peergate_policy_fingerprint", &[("policy", policy)])
 }
 
 /// Gauge: when the policy in force was loaded, in seconds since 1970.
 pub(crate) fn policy_loaded(policy: &str) -> String {
-    format!("peergate_policy_loaded_timestamp_seconds.policy=.={policy};.;")
+    labelled("peergate_policy_loaded_timestamp_seconds", &[("policy", policy)])
 }
 
 /// The value of [`policy_fingerprint`].
@@ -64,9 +57,22 @@ pub(crate) fn fingerprint(sha256: [u8; 32]) -> u64 {
 }
 
 fn by_reason(name: &str, allowed: bool, reason: Reason) -> String {
-    let decision = if allowed { "allow" } else { "deny" };
-    let reason = reason.code();
-    format!("{name}.decision=.={decision};.;reason=.={reason};.;")
+    labelled(name, &[("decision", verdict(allowed)), ("reason", reason.code())])
+}
+
+const fn verdict(allowed: bool) -> &'static str {
+    if allowed { "allow" } else { "deny" }
+}
+
+fn labelled(name: &str, labels: &[(&str, &str)]) -> String {
+    let mut out = String::from(name);
+    for (at, (label, value)) in labels.iter().enumerate() {
+        out.push_str(if at == 0 { "." } else { "" });
+        for piece in [label, "=.=", value, ";.;"] {
+            out.push_str(piece);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

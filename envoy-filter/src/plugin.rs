@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use peergate_core::gate::LogMode;
 use peergate_core::limits::HostLimits;
-use peergate_core::{Decision, Documents, Gate, Reason, Verdict};
+use peergate_core::{Decision, Documents, Gate, Reason, Verdict, print};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
@@ -74,12 +74,15 @@ impl Plugin {
             Ok(bytes) => bytes,
             Err(error) => {
                 let HostError { call, status } = error;
-                host::log(Level::Error, &format!("peergate: refused configuration: {call} gave {status}"));
+                host::log(
+                    Level::Error,
+                    &["peergate: refused configuration: ", call, " gave ", &decimal(status.into())].concat(),
+                );
                 return None;
             }
         };
         if let Some(advice) = advice(form(&bytes)) {
-            host::log(Level::Error, &format!("peergate: refused configuration: {advice}"));
+            host::log(Level::Error, &["peergate: refused configuration: ", advice].concat());
             return None;
         }
         let documents = Documents::Deployment { text: &bytes, policy: None };
@@ -91,7 +94,8 @@ impl Plugin {
                 }
                 let more = errors.len().saturating_sub(LOGGED_ERRORS);
                 if more > 0 {
-                    host::log(Level::Error, &format!("peergate: refused configuration: {more} more"));
+                    let more = decimal(more as u64);
+                    host::log(Level::Error, &["peergate: refused configuration: ", &more, " more"].concat());
                 }
                 return None;
             }
@@ -114,9 +118,10 @@ impl Plugin {
         {
             host::record(id, now_ns.checked_div(1_000_000_000).unwrap_or(0));
         }
-        let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        let version = env!("CARGO_PKG_VERSION");
-        host::log(Level::Info, &format!("peergate: {version}, policy {name} in force, sha256 {sha256}"));
+        let mut digits = String::new();
+        print::hex(&mut digits, &sha256);
+        let version = concat!("peergate: ", env!("CARGO_PKG_VERSION"), ", policy ");
+        host::log(Level::Info, &[version, name, " in force, sha256 ", &digits].concat());
         let shadowed = |reason| gate.has_shadow() && reason != Reason::ShadowMode;
         Self {
             lengths: gate.header_lengths().fold(0, |bits, length| bits | length_bit(length)),
@@ -206,9 +211,15 @@ fn show_in_force(name: &str) {
 /// Logs a call that failed. `dropped` such lines were left out before this one.
 pub(crate) fn host_error_line(error: HostError, dropped: u64) {
     let HostError { call, status } = error;
-    let what = if status == host::MALFORMED { "a malformed answer".to_owned() } else { format!("{status}") };
-    let dropped = if dropped > 0 { format!(", dropped {dropped}") } else { String::new() };
-    host::log(Level::Warn, &format!("peergate: request refused: {call} gave {what}{dropped}"));
+    let what = if status == host::MALFORMED { "a malformed answer".into() } else { decimal(status.into()) };
+    let dropped = if dropped > 0 { [", dropped ", &decimal(dropped)].concat() } else { String::new() };
+    host::log(Level::Warn, &["peergate: request refused: ", call, " gave ", &what, &dropped].concat());
+}
+
+fn decimal(number: u64) -> String {
+    let mut out = String::new();
+    print::decimal(&mut out, number, 1);
+    out
 }
 
 /// A counter. It is there from the load on, at zero, so that whoever watches it sees the first time that it

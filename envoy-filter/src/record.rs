@@ -1,10 +1,8 @@
 //! The record of a decision: one line of JSON for the proxy's log. It never holds raw header text;
 //! the only part that a caller chose is the identity, which is cut, and escaped to plain ASCII.
 
+use peergate_core::{Decision, Identity, print};
 use std::borrow::Cow;
-use std::fmt::Write as _;
-
-use peergate_core::{Decision, Identity};
 
 /// Bytes of an identity in a record.
 pub(crate) const IDENTITY_BYTES: usize = 256;
@@ -24,8 +22,8 @@ pub(crate) fn line(decision: &Decision<'_, '_>, policy: &str, dropped: u64) -> S
     line.push_str(policy);
     line.push('"');
     if dropped > 0 {
-        // Writing to a String does not fail.
-        let _ = write!(line, ",\"dropped\":{dropped}");
+        line.push_str(",\"dropped\":");
+        print::decimal(&mut line, dropped, 1);
     }
     line.push('}');
     line
@@ -52,8 +50,7 @@ pub(crate) fn for_access_log(identity: &Identity<'_>) -> String {
         if matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'\\' | b'%') {
             out.push(char::from(byte));
         } else {
-            // Writing to a String does not fail.
-            let _ = write!(out, "%{byte:02X}");
+            print::percent(&mut out, byte);
         }
     }
     out
@@ -72,8 +69,8 @@ fn push_ascii(out: &mut String, json: &str) {
         } else {
             let mut units = [0_u16; 2];
             for unit in letter.encode_utf16(&mut units) {
-                // Writing to a String does not fail.
-                let _ = write!(out, "\\u{unit:04x}");
+                out.push_str("\\u");
+                print::hex(out, &unit.to_be_bytes());
             }
         }
     }
