@@ -23,6 +23,7 @@ pub mod json;
 mod kept;
 pub mod limits;
 pub mod load;
+mod names;
 pub mod normalised;
 mod order;
 pub mod pem;

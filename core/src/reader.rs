@@ -4,13 +4,14 @@
 //! `inline(never)`.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::bytes::contains_any;
 use crate::json::{Kind, Member, Node, Text, push_index, push_step};
 use crate::limits::LOAD_ERRORS;
 use crate::load::{LoadCode, LoadError, LoadErrors, Place, Warning, WarningCode};
+use crate::names::Names;
 use crate::order;
 
 /// A value and the way to it from the root. The way lives on the stack; a pointer is written only
@@ -270,7 +271,7 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     pub(crate) fn entries(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Member<'a>>> {
         let mut members = self.object(at)?;
-        let mut seen = BTreeSet::new();
+        let mut seen = Names::new();
         members.retain(|member| {
             let is_new = seen.insert(member.key.clone());
             if !is_new {
@@ -378,7 +379,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let raw = at.node.raw();
-        if raw.contains(['.', 'e', 'E']) {
+        if contains_any(raw, b".eE") {
             self.refuse(at, LoadCode::NotAnInteger);
             return None;
         }

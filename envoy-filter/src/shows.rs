@@ -1,7 +1,6 @@
 //! What operators see of single decisions beside counters and records, each by a switch of its own.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 use peergate_core::gate::Shows as Switches;
 use peergate_core::{Decision, Gate};
@@ -16,8 +15,8 @@ const WINDOW: i64 = 3600;
 /// What is shown, and the metrics for it.
 pub(crate) struct Shows {
     switches: Switches,
-    /// By name, of the rules that can decide.
-    rules: BTreeMap<Box<str>, Counter>,
+    /// Of the rules that can decide, sorted by name.
+    rules: Vec<(Box<str>, Counter)>,
     expiry: Option<u32>,
     window: Cell<i64>,
 }
@@ -25,11 +24,13 @@ pub(crate) struct Shows {
 impl Shows {
     pub(crate) fn new(gate: &Gate) -> Self {
         let switches = gate.shows();
-        let deciding = gate.deciding_rules().filter(|_| switches.rules);
-        let counter =
-            |(name, denies): (&str, bool)| (name.into(), Counter::define(&metrics::rules(!denies, name)));
+        let mut rules: Vec<(Box<str>, Counter)> = Vec::new();
+        for (name, denies) in gate.deciding_rules().filter(|_| switches.rules) {
+            let at = rules.partition_point(|(other, _)| **other < *name);
+            rules.insert(at, (name.into(), Counter::define(&metrics::rules(!denies, name))));
+        }
         let expiry = if switches.expiry { host::define_metric(Metric::Gauge, metrics::EXPIRY) } else { None };
-        Self { switches, rules: deciding.map(counter).collect(), expiry, window: Cell::new(0) }
+        Self { switches, rules, expiry, window: Cell::new(0) }
     }
 
     /// Before the answer, so that its line in the access log has it.
@@ -50,7 +51,10 @@ impl Shows {
 
     /// Counts and measures.
     pub(crate) fn measure(&self, decision: &Decision<'_, '_>) {
-        if let Some(counter) = decision.rule.and_then(|rule| self.rules.get(rule)) {
+        if let Some(rule) = decision.rule
+            && let Ok(at) = self.rules.binary_search_by(|(name, _)| (**name).cmp(rule))
+            && let Some((_, counter)) = self.rules.get(at)
+        {
             counter.add();
         }
         if let (Some(gauge), Some(end), true) = (self.expiry, decision.not_after, decision.is_allowed()) {

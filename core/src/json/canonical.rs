@@ -55,7 +55,7 @@ fn write_string(node: Node<'_>, out: &mut Sha256) {
     let raw = node.raw();
     // Without a backslash there is nothing to respell: JSON itself demands the others.
     let text = match node.string() {
-        Some(text) if raw.contains('\\') => text,
+        Some(text) if memchr::memchr(b'\\', raw.as_bytes()).is_some() => text,
         _ => return out.update(raw.as_bytes()),
     };
     out.update(b"\"");

@@ -1,7 +1,8 @@
 //! Principals: from objects in a document to formulas over atoms.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::document::Uses;
@@ -9,6 +10,7 @@ use super::principal::{Atom, Attribute, NameRole, Term};
 use super::values::{self, Fault};
 use crate::json::Kind;
 use crate::load::LoadCode;
+use crate::names::Names;
 use crate::reader::{Cursor, Mark, Reader};
 
 const KEYS: [&str; 9] =
@@ -29,19 +31,20 @@ pub(super) struct Seen {
 /// Reads the principals of a policy and counts its identities: a principal is one, and each further
 /// alternative in an array is one more.
 #[derive(Debug)]
-pub(super) struct Principals<'c> {
-    trust_domains: Option<BTreeSet<&'c str>>,
+pub(super) struct Principals {
+    trust_domains: Option<Names<'static>>,
     identities: usize,
     limit: usize,
 }
 
-impl<'c> Principals<'c> {
-    pub(super) fn new(trust_domains: Option<&'c [Box<str>]>, limit: usize) -> Self {
+impl Principals {
+    pub(super) fn new(trust_domains: Option<&[Box<str>]>, limit: usize) -> Self {
         let trust_domains = trust_domains.map(|names| {
-            let mut set = BTreeSet::new();
-            // One by one: collecting brings a sort of its own.
-            set.extend(names.iter().map(|name| &**name));
-            set
+            let mut trusted = Names::new();
+            for name in names {
+                trusted.insert(Cow::Owned(name.to_string()));
+            }
+            trusted
         });
         Self { trust_domains, identities: 0, limit }
     }
@@ -100,18 +103,18 @@ impl<'c> Principals<'c> {
         let (Some(trusted), Some(domain)) = (&self.trust_domains, values::trust_domain_of(atom)) else {
             return false;
         };
-        !trusted.contains(domain)
+        trusted.find(domain).is_none()
     }
 }
 
 /// The values of one key: one, or an array of alternatives.
-struct Alternatives<'s, 'c, 'a> {
-    principals: &'s mut Principals<'c>,
+struct Alternatives<'s, 'a> {
+    principals: &'s mut Principals,
     reader: &'s mut Reader<'a>,
     seen: &'s mut Seen,
 }
 
-impl<'a> Alternatives<'_, '_, 'a> {
+impl<'a> Alternatives<'_, 'a> {
     fn each(
         &mut self,
         at: &Cursor<'_, 'a>,

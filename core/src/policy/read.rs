@@ -2,16 +2,17 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::conditions::{Principals, Seen};
 use super::document::{Effect, From, Group, Mode, PolicyDocument, Rule};
 use super::paths::Pattern;
 use super::values;
+use crate::bytes::{contains, contains_any};
 use crate::json::Kind;
 use crate::limits::{HostLimits, PATTERN_SEGMENTS, RULES};
 use crate::load::{LoadCode, WarningCode};
+use crate::names::Names;
 use crate::order;
 use crate::reader::{Cursor, Reader};
 use crate::target::{TargetRules, is_method};
@@ -55,8 +56,8 @@ pub(super) fn policy<'a>(
     let mut rules = Rules {
         principals: Principals::new(trust_domains.as_deref(), limits.identities),
         groups: Vec::new(),
-        group_names: BTreeMap::new(),
-        rule_names: BTreeSet::new(),
+        group_names: Names::new(),
+        rule_names: Names::new(),
         target,
         deny: Vec::new(),
         allow: Vec::new(),
@@ -152,11 +153,12 @@ fn target_rules<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Targ
 }
 
 /// Groups and rules while they are read.
-struct Rules<'c, 'a> {
-    principals: Principals<'c>,
+struct Rules<'a> {
+    principals: Principals,
     groups: Vec<ReadGroup>,
-    group_names: BTreeMap<Cow<'a, str>, usize>,
-    rule_names: BTreeSet<Cow<'a, str>>,
+    /// Numbered as they stand in `groups`.
+    group_names: Names<'a>,
+    rule_names: Names<'a>,
     /// `None` when `request` was refused; patterns are then read with every spelling allowed.
     target: Option<TargetRules>,
     deny: Vec<Rule>,
@@ -174,14 +176,14 @@ struct ReadGroup {
     is_allowed: bool,
 }
 
-impl<'a> Rules<'_, 'a> {
+impl<'a> Rules<'a> {
     fn read_groups(&mut self, reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) {
         for member in reader.entries(at).unwrap_or_default() {
             if !is_identifier(&member.key) {
                 reader.refuse_key(at, &member, LoadCode::BadRuleName, LoadCode::BadRuleName.hint());
             }
             // A group whose contents are refused keeps its name: rules that use it are not at fault.
-            self.group_names.insert(member.key.clone(), self.groups.len());
+            self.group_names.insert(member.key.clone());
             let at = at.member(&member);
             let mut seen = Seen::default();
             // Every finding below repeats the name in its pointer, so below an endless one there are none.
@@ -333,13 +335,13 @@ impl<'a> Rules<'_, 'a> {
         let Some(name) = text.strip_prefix('@') else {
             let hint = match text.as_ref() {
                 "anyone" | "authenticated" => "write it in place of the array: \"from\": \"anyone\"",
-                text if text.contains("://") => "write {\"spiffe\": \"spiffe://…\"} or {\"san\": \"URI:…\"}",
+                text if contains(text, "://") => "write {\"spiffe\": \"spiffe://…\"} or {\"san\": \"URI:…\"}",
                 _ => LoadCode::BadReference.hint(),
             };
             reader.refuse_with(at, LoadCode::BadReference, hint);
             return None;
         };
-        let Some(index) = self.group_names.get(name).copied() else {
+        let Some(index) = self.group_names.find(name) else {
             reader.refuse(at, LoadCode::UndefinedGroup);
             return None;
         };
@@ -430,19 +432,19 @@ fn path_hint(text: &str, rules: &TargetRules, offset: usize) -> &'static str {
         "a pattern starts with /"
     } else if text.split('/').count() > PATTERN_SEGMENTS.saturating_add(1) {
         "a pattern has at most 32 segments"
-    } else if text.contains("//") {
+    } else if contains(text, "//") {
         "leave the empty segment out: a request with // is refused"
     } else if text.split('/').any(|segment| segment == "." || segment == "..") {
         "leave dot segments out: a request with one is refused"
-    } else if text.contains('?') {
+    } else if contains(text, "?") {
         "write the path alone: the query is not compared"
-    } else if text.contains(';') && !allows_semicolon {
+    } else if contains(text, ";") && !allows_semicolon {
         "a request with ; is refused, unless \"request\": {\"allowSemicolon\": true}"
-    } else if rest.contains('*') && !text.contains('%') {
+    } else if contains(rest, "*") && !contains(text, "%") {
         "* stands only for the whole last segment; for one segment write {name}"
-    } else if rest.contains(['{', '}']) && !text.contains('%') {
+    } else if contains_any(rest, b"{}") && !contains(text, "%") {
         "{name} stands for one whole segment"
-    } else if text.contains('%') {
+    } else if contains(text, "%") {
         "an escape is broken, or stands for something that requests are refused for"
     } else {
         LoadCode::BadPath.hint()

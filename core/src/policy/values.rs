@@ -4,12 +4,13 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv6Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::address::{v4, v6};
 use super::principal::{Atom, NameRole};
+use crate::bytes::{contains, contains_any};
 use crate::dn::{AttributeType, NameText};
 use crate::load::LoadCode;
 use crate::spiffe::{SpiffeId, has_spiffe_scheme, is_trust_domain};
@@ -38,7 +39,7 @@ pub(crate) fn spiffe_under(text: &str) -> Result<Atom, Fault> {
 
 fn spiffe_id(text: &str) -> Result<SpiffeId<'_>, Fault> {
     SpiffeId::parse(text.as_bytes()).map_err(|_| {
-        let hint = if text.contains('*') {
+        let hint = if contains(text, "*") {
             "wildcards are not part of a value; for all IDs below one use spiffeUnder"
         } else if !has_spiffe_scheme(text) {
             "a SPIFFE ID starts with spiffe://"
@@ -62,7 +63,7 @@ pub(crate) fn trust_domain(text: &str) -> Result<Box<str>, Fault> {
     if has_spiffe_scheme(text) {
         return Err((LoadCode::BadTrustDomain, "write the name alone, without spiffe://"));
     }
-    if text.contains('/') {
+    if contains(text, "/") {
         return Err((LoadCode::BadTrustDomain, "write the trust domain alone, without a path"));
     }
     is_trust_domain(text.as_bytes()).map_err(|_| plain(LoadCode::BadTrustDomain))?;
@@ -93,17 +94,17 @@ fn san_without_type(text: &str) -> Fault {
     }
     let hint = if has_spiffe_scheme(text) {
         "write \"URI:spiffe://…\", or use the key spiffe"
-    } else if text.parse::<IpAddr>().is_ok() {
+    } else if v4(text).or_else(|| v6(text)).is_some() {
         "write \"IP:…\""
-    } else if text.contains("://") || text.starts_with("urn:") {
+    } else if contains(text, "://") || text.starts_with("urn:") {
         "write \"URI:…\""
     } else if let Some(kind) = kind {
-        return if kind.is_empty() || kind.contains('.') {
+        return if kind.is_empty() || contains(kind, ".") {
             plain(LoadCode::SanWithoutType)
         } else {
             plain(LoadCode::UnknownSanType)
         };
-    } else if text.contains('@') {
+    } else if contains(text, "@") {
         "write \"email:…\""
     } else if text.bytes().all(is_dns_byte) {
         "write \"DNS:…\""
@@ -140,11 +141,11 @@ fn dns(text: &str) -> Result<Atom, Fault> {
 
 /// `dnsUnder`: the name whose subdomains are meant.
 pub(crate) fn dns_under(text: &str) -> Result<Atom, Fault> {
-    let hint = if text.contains('*') {
+    let hint = if contains(text, "*") {
         "write the name alone: dnsUnder already means every name below it"
     } else if text.starts_with('.') || text.ends_with('.') {
         "leave the dot at the end or the start out"
-    } else if !text.bytes().all(is_dns_byte) || text.contains("..") {
+    } else if !text.bytes().all(is_dns_byte) || contains(text, "..") {
         LoadCode::BadDnsName.hint()
     } else {
         return Ok(Atom::DnsUnder(text.to_ascii_lowercase().into()));
@@ -153,23 +154,21 @@ pub(crate) fn dns_under(text: &str) -> Result<Atom, Fault> {
 }
 
 fn ip(text: &str) -> Result<Atom, Fault> {
-    let hint = match text.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => return Ok(Atom::Ip(address.octets().as_slice().into())),
+    let hint = match v4(text).or_else(|| v6(text)) {
         // Some tools print such a name for one of four bytes, some for one of sixteen.
-        Ok(IpAddr::V6(address)) if is_mapped(address) => "write the IPv4 address alone, without ::ffff:",
-        Ok(IpAddr::V6(address)) => return Ok(Atom::Ip(address.octets().as_slice().into())),
-        Err(_) if text.contains('/') => {
+        Some(address) if address.starts_with(IPV4_MAPPED) => "write the IPv4 address alone, without ::ffff:",
+        Some(address) => return Ok(Atom::Ip(address.into())),
+        None if contains(text, "/") => {
             "a certificate names single addresses: write one, without a prefix length"
         }
-        Err(_) if text.contains(['[', ']', '%']) => "write the address alone, without brackets, port or zone",
-        Err(_) => LoadCode::BadIp.hint(),
+        None if contains_any(text, b"[]%") => "write the address alone, without brackets, port or zone",
+        None => LoadCode::BadIp.hint(),
     };
     Err((LoadCode::BadIp, hint))
 }
 
-fn is_mapped(address: Ipv6Addr) -> bool {
-    address.to_ipv4_mapped().is_some()
-}
+/// How an IPv6 address starts that stands for an IPv4 address (RFC 4291, section 2.5.5.2).
+const IPV4_MAPPED: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
 
 fn email(text: &str) -> Result<Atom, Fault> {
     let (local, domain) = text.rsplit_once('@').unwrap_or_default();
@@ -284,7 +283,8 @@ pub(crate) fn sha256(text: &str) -> Result<Atom, Fault> {
 
 /// The bytes of hexadecimal digits: all together, or in pairs with one kind of separator.
 fn hex_pairs(text: &str) -> Option<Vec<u8>> {
-    let separator = [':', ' '].into_iter().find(|separator| text.contains(*separator));
+    let separator =
+        [':', ' '].into_iter().find(|separator| text.bytes().any(|byte| char::from(byte) == *separator));
     let digits: String = match separator {
         None => text.to_owned(),
         Some(separator) => {

@@ -6,8 +6,9 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
+use crate::order;
 use crate::policy::matching::spiffe_prefixes;
 use crate::policy::principal::Atom;
 use crate::reason::Reason;
@@ -21,11 +22,11 @@ pub(crate) trait Hop<'h>: Copy {
     fn uris(self) -> impl Iterator<Item = Cow<'h, str>>;
 }
 
-/// `trustedProxies`: what a look-up costs does not depend on how many there are.
+/// `trustedProxies`, sorted: what a look-up costs hardly depends on how many there are.
 #[derive(Debug, Default)]
 pub(crate) struct Trusted {
-    exact: BTreeSet<Box<str>>,
-    under: BTreeSet<Box<str>>,
+    exact: Vec<Box<str>>,
+    under: Vec<Box<str>>,
 }
 
 impl Trusted {
@@ -33,12 +34,14 @@ impl Trusted {
         let mut trusted = Self::default();
         for atom in atoms {
             match atom {
-                Atom::Spiffe(id) => trusted.exact.insert(id.clone()),
-                Atom::SpiffeUnder(prefix) => trusted.under.insert(prefix.clone()),
+                Atom::Spiffe(id) => trusted.exact.push(id.clone()),
+                Atom::SpiffeUnder(prefix) => trusted.under.push(prefix.clone()),
                 // `source::read` makes no others.
-                _ => false,
-            };
+                _ => {}
+            }
         }
+        order::sort_unstable(&mut trusted.exact);
+        order::sort_unstable(&mut trusted.under);
         trusted
     }
 
@@ -47,10 +50,12 @@ impl Trusted {
     }
 
     fn contains(&self, proxy: &str) -> bool {
-        self.exact.contains(proxy)
+        let is_in =
+            |names: &[Box<str>], name: &str| names.binary_search_by(|known| (**known).cmp(name)).is_ok();
+        is_in(&self.exact, proxy)
             || (!self.under.is_empty()
                 && SpiffeId::parse(proxy.as_bytes()).is_ok()
-                && spiffe_prefixes(proxy).any(|prefix| self.under.contains(prefix)))
+                && spiffe_prefixes(proxy).any(|prefix| is_in(&self.under, prefix)))
     }
 }
 
@@ -62,20 +67,28 @@ pub(crate) fn caller<'h>(hops: &[impl Hop<'h>], trusted: &Trusted) -> Result<usi
     if trusted.is_empty() {
         return if hops.len() == 1 { Ok(0) } else { Err(Reason::UnexpectedElement) };
     }
-    let mut seen: BTreeSet<Cow<'h, str>> = BTreeSet::new();
+    let mut met = Vec::new();
+    let found = walk(hops, trusted, &mut met);
+    order::sort_unstable(&mut met);
+    // A proxy that is met twice on the way is the first thing that is wrong with it, wherever it ends.
+    if met.is_sorted_by(|one, next| one < next) { found } else { Err(Reason::UntrustedProxy) }
+}
+
+/// The same, but for what two elements may have in common: `met` are the proxies that wrote each.
+fn walk<'h>(hops: &[impl Hop<'h>], trusted: &Trusted, met: &mut Vec<Cow<'h, str>>) -> Result<usize, Reason> {
     let mut link: Option<Cow<'h, str>> = None;
     for (at, hop) in hops.iter().enumerate().rev() {
         // Each name once: an element may repeat one as often as it has room.
-        let mut proxies: BTreeSet<Cow<'h, str>> = BTreeSet::new();
-        // One by one: collecting brings a sort of its own.
+        let mut proxies: Vec<Cow<'h, str>> = Vec::new();
         proxies.extend(hop.by());
+        order::sort_unstable(&mut proxies);
+        proxies.dedup();
         let all_trusted = !proxies.is_empty() && proxies.iter().all(|proxy| trusted.contains(proxy));
         let linked = link.as_ref().is_none_or(|link| proxies.contains(link));
-        let twice = proxies.iter().any(|proxy| seen.contains(proxy));
-        if !all_trusted || !linked || twice {
+        if !all_trusted || !linked {
             return Err(Reason::UntrustedProxy);
         }
-        seen.extend(proxies);
+        met.append(&mut proxies);
         match only(hop.uris()).filter(|uri| trusted.contains(uri)) {
             Some(uri) if at > 0 => link = Some(uri),
             _ if at > 0 => return Err(Reason::UnexpectedElement),
