@@ -8,6 +8,8 @@ if ! cmp -s package-lock.json node_modules/.peergate-lock; then
     npm ci --no-audit --no-fund
     cp package-lock.json node_modules/.peergate-lock
 fi
+CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=$(sh ../tests/tools/wasm/flags.sh)
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
 cargo run --quiet --locked --package peergate-node-build
 node ../tests/tools/wasm/shrink.mjs dist/wasm/peergate_bg.wasm dist/wasm/peergate_bg.wasm
 # Comments are for whoever reads the types; the code goes without.

@@ -14,6 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), 'peergate-package-'));
 const modules = join(folder, 'node_modules');
 let tarball;
 
+const modulePath = join(modules, 'peergate/dist/wasm/peergate_bg.wasm');
+
 /** What the module and the whole package may take; what they take is a little less. */
 const MODULE_BYTES = 430_000;
 const UNPACKED_BYTES = 720_000;
@@ -69,9 +71,18 @@ test('it is small', () => {
   const files = readdirSync(join(modules, 'peergate'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const sizes = files.map((entry) => statSync(join(entry.parentPath, entry.name)).size);
   const unpacked = sizes.reduce((sum, size) => sum + size, 0);
-  const module = statSync(join(modules, 'peergate/dist/wasm/peergate_bg.wasm')).size;
+  const module = statSync(modulePath).size;
   assert.ok(module <= MODULE_BYTES, `the module has ${module} bytes`);
   assert.ok(unpacked <= UNPACKED_BYTES, `unpacked, the package has ${unpacked} bytes`);
+});
+
+test('the module does not tell where it was built', () => {
+  // A panic names its source file.
+  const text = readFileSync(modulePath, 'latin1');
+  assert.ok(text.includes('hashbrown-0.'), 'source files are named');
+  for (const folder of ['/registry/src/', '/toolchains/', dirname(here)]) {
+    assert.ok(!text.includes(folder), folder);
+  }
 });
 
 test('the bill of materials names every library in the module, and the package holds their licences', () => {
@@ -340,7 +351,7 @@ function checked(project) {
 }
 
 test('the module asks nothing of JavaScript but its own glue', () => {
-  const bytes = readFileSync(join(modules, 'peergate/dist/wasm/peergate_bg.wasm'));
+  const bytes = readFileSync(modulePath);
   const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes));
   const foreign = imports.filter(({ module, kind }) => module !== './peergate_bg.js' || kind !== 'function');
   assert.deepEqual(foreign, []);

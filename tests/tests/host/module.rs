@@ -1,6 +1,6 @@
 //! The module itself: what it asks of a proxy, its size, and what requests cost in it.
 
-use peergate_conformance::wasm_host::{Action, Exchange, Limits, Vm};
+use peergate_conformance::wasm_host::{Action, Exchange, Limits, Vm, module_path};
 use serde_json::json;
 
 use crate::support::{self, CALLER, Setup, XFCC, deployment, lines, ok_request};
@@ -49,6 +49,17 @@ fn the_module_is_small() {
     let bytes = support::filter().bytes();
     println!("the filter: {bytes} bytes");
     assert!(bytes <= MODULE_BYTES, "{bytes} bytes are more than the budget of {MODULE_BYTES}");
+}
+
+/// A panic names its source file: by the same name wherever the module was built.
+#[test]
+fn the_module_is_the_same_on_every_machine() {
+    let bytes = std::fs::read(module_path().unwrap()).unwrap();
+    let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("proxy-wasm-0."), "source files are named");
+    for folder in ["/registry/src/", "/toolchains/", env!("CARGO_MANIFEST_DIR")] {
+        assert!(!has(folder), "{folder}");
+    }
 }
 
 #[test]
@@ -117,7 +128,9 @@ fn a_request_is_cheap_and_the_worst_is_bounded() {
         .request(setup.root, &Exchange::new(b"GET", long.as_bytes(), &ok_request().headers[4..]))
         .unwrap()
         .fuel;
-    println!("fuel: usual {usual}, new caller {new}, logged {logged}, worst header {worst}, long path {path}");
+    println!(
+        "fuel: usual {usual}, new caller {new}, logged {logged}, worst header {worst}, long path {path}"
+    );
     // A unit is about one instruction, the same on every machine.
     assert!(usual < 50_000, "{usual}");
     assert!(new < 80_000, "{new}");
