@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::gate::{Documents, LogMode, Shows};
-use crate::json::{Kind, Text};
+use crate::json::Kind;
 use crate::limits::{HostLimits, REFUSAL_STATUS};
 use crate::load::{Document, LoadCode, LoadErrors, Place, Warning};
 use crate::policy::document::PolicyDocument;
@@ -54,6 +54,8 @@ pub struct Deployment {
 /// # Errors
 /// Every fault, in the order of the text; those of the deployment, or of the policy where there is
 /// none, before those of the document beside it.
+// A caller knows which documents it gives; the code for others is then none of its own.
+#[inline(always)]
 pub fn parse(documents: Documents<'_>, limits: HostLimits) -> Result<Deployment, LoadErrors> {
     match documents {
         Documents::Deployment { text, policy } => deployment(text, policy, limits),
@@ -106,15 +108,13 @@ const KEYS_HINT: &str =
 type Beside = Option<Option<PolicyDocument>>;
 
 fn deployment(text: &[u8], beside: Option<&[u8]>, limits: HostLimits) -> Result<Deployment, LoadErrors> {
-    let text =
-        Text::parse(text, Document::Deployment, limits.document_bytes).map_err(|error| Vec::from([error]))?;
+    let mut reader = Reader::new(text, Document::Deployment, limits)?;
     let (beside, doubts_beside, errors_beside) = match beside.map(|text| PolicyDocument::parse(text, limits))
     {
         None => (None, Vec::new(), Vec::new()),
         Some(Ok((policy, doubts))) => (Some(Some(policy)), doubts, Vec::new()),
         Some(Err(errors)) => (Some(None), Vec::new(), errors),
     };
-    let mut reader = Reader::new(text);
     let root = reader.root();
     let deployment = read(&mut reader, &root, beside, limits);
     match reader.result(deployment) {
@@ -140,7 +140,7 @@ fn read<'a>(
     reader.schema_reference(&fields);
     let mut warnings = Vec::new();
     let source = match fields.get("source") {
-        Some(at) => SourceDocument::read(reader, &at),
+        Some(at) => SourceDocument::read(reader, at),
         None => {
             let place = Place { pointer: "/source".into(), ..reader.place(root) };
             let (source, doubt) = SourceDocument::default_at(place);
@@ -150,23 +150,21 @@ fn read<'a>(
     };
     let policy = reader
         .required(&fields, "policy", "add policy: the object that says who may do what")
-        .and_then(|at| policy(reader, &at, beside, limits));
+        .and_then(|at| policy(reader, at, beside, limits));
     let identity_header = fields.get("identityHeader").and_then(|at| {
-        let name = header_name(reader, &at)?;
-        let mut taken = source.iter().flat_map(|source| &source.headers);
-        if taken.any(|(_, header)| is_alias(name.as_bytes(), header)) {
-            reader.refuse(&at, LoadCode::HeaderConflict);
+        let name = header_name(reader, at)?;
+        let taken = source.as_ref().map_or(&[][..], |source| &source.headers);
+        if taken.iter().any(|(_, header)| is_alias(name.as_bytes(), header)) {
+            reader.refuse(at, LoadCode::HeaderConflict);
         }
         Some(name)
     });
-    let responses = fields.get("responses").map_or(Responses::DEFAULT, |at| responses(reader, &at));
-    let log = fields.get("log").and_then(|at| {
-        let choices = [("denied", LogMode::Denied), ("all", LogMode::All), ("none", LogMode::None)];
-        reader.choice(&at, &choices, "write \"denied\", \"all\" or \"none\"")
-    });
+    let responses = fields.get("responses").map_or(Responses::DEFAULT, |at| responses(reader, at));
+    let logs = [("denied", LogMode::Denied), ("all", LogMode::All), ("none", LogMode::None)];
+    let log = reader.choice(fields.get("log"), &logs, "write \"denied\", \"all\" or \"none\"");
     let log = log.unwrap_or(LogMode::Denied);
-    let mut shows = fields.get("metrics").map_or(Shows::default(), |at| metrics(reader, &at));
-    shows.filter_state = fields.get("filterState").and_then(|at| reader.boolean(&at)).unwrap_or(false);
+    let mut shows = fields.get("metrics").map_or(Shows::default(), |at| metrics(reader, at));
+    shows.filter_state = reader.switch(fields.get("filterState"), false);
     Some(Deployment { source: source?, policy: policy?, identity_header, responses, log, shows, warnings })
 }
 
@@ -189,8 +187,11 @@ fn policy<'a>(
 fn metrics<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Shows {
     let hint = "the keys of metrics are rules and expiry";
     let Some(fields) = reader.fields(at, &["rules", "expiry"], hint) else { return Shows::default() };
-    let mut switch = |key| fields.get(key).and_then(|at| reader.boolean(&at)).unwrap_or(false);
-    Shows { rules: switch("rules"), expiry: switch("expiry"), filter_state: false }
+    Shows {
+        rules: reader.switch(fields.get("rules"), false),
+        expiry: reader.switch(fields.get("expiry"), false),
+        filter_state: false,
+    }
 }
 
 fn responses<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Responses {
@@ -198,12 +199,10 @@ fn responses<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Responses {
     let hint = "the keys of responses are unauthenticated, forbidden and ambiguous";
     let Some(fields) = reader.fields(at, &keys, hint) else { return Responses::DEFAULT };
     let (lowest, highest) = REFUSAL_STATUS;
-    let mut status = |key, default| {
-        let range = i64::from(lowest)..=i64::from(highest);
-        fields
-            .get(key)
-            .and_then(|at| reader.integer_in(&at, range, "a refusal is a status from 400 to 499"))
-            .unwrap_or(default)
+    let range = (u32::from(lowest), u32::from(highest));
+    let mut status = |key, default: u16| {
+        let hint = "a refusal is a status from 400 to 499";
+        u16::try_from(reader.integer_in(fields.get(key), range, hint, default.into())).unwrap_or(default)
     };
     Responses {
         unauthenticated: status("unauthenticated", Responses::DEFAULT.unauthenticated),
@@ -217,9 +216,7 @@ fn responses<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Responses {
 /// # Errors
 /// When the text is no JSON object, or the path is empty.
 pub fn policy_path(text: &[u8], limits: HostLimits) -> Result<Option<String>, LoadErrors> {
-    let text =
-        Text::parse(text, Document::Deployment, limits.document_bytes).map_err(|error| Vec::from([error]))?;
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text, Document::Deployment, limits)?;
     let root = reader.root();
     let members = reader.object(&root);
     let member = members.iter().flatten().find(|member| member.key == "policy");

@@ -138,15 +138,20 @@ impl Gate {
     ///
     /// # Errors
     /// Every fault of the documents, in their order.
+    // A host knows which documents it gives; the code for others is then none of its own.
+    #[inline]
     pub fn load(documents: Documents<'_>, limits: HostLimits) -> Result<Self, LoadErrors> {
-        let Deployment { source, policy, identity_header, responses, log, shows, warnings } =
-            deployment::parse(documents, limits)?;
+        Self::of(deployment::parse(documents, limits)?, limits)
+    }
+
+    fn of(deployment: Deployment, limits: HostLimits) -> Result<Self, LoadErrors> {
+        let Deployment { source, policy, identity_header, responses, log, shows, warnings } = deployment;
         let errors = fit::misfits(&source, &policy, limits);
         if !errors.is_empty() {
             return Err(errors);
         }
         Ok(Self {
-            source: Source::new(&source, fit::needs(&policy), limits),
+            source: Source::new(source, fit::needs(&policy), limits),
             known: KnownCallers::new(),
             target: policy.target,
             trust_domains: policy.trust_domains.clone().map(|mut domains| {

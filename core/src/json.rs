@@ -1,6 +1,6 @@
-//! JSON with positions: what serde_json reads, plus where each key and value stands.
+//! JSON with positions: what a text says, and where each key and value stands.
 //!
-//! serde_json checks the syntax of the whole text once. From then on a `Node` is a slice of that
+//! The syntax of the whole text is checked once. From then on a `Node` is a slice of that
 //! text, its place is the distance of two pointers, and containers are taken apart level by level
 //! when somebody asks. Nothing is built that nobody looks at, and duplicate keys are not lost.
 
@@ -8,12 +8,11 @@ mod canonical;
 mod lines;
 mod parts;
 mod scan;
+pub(crate) mod syntax;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
-
-use serde::de::IgnoredAny;
 
 use crate::load::{Document, LoadCode, LoadError, Place};
 use lines::Lines;
@@ -70,9 +69,8 @@ impl<'a> Text<'a> {
                 return Err(fault(LoadCode::InvalidUtf8, document, good, good.len(), String::new()));
             }
         };
-        // Nothing but the syntax: its readers of values would bring those of fractions with them.
-        let _: IgnoredAny = serde_json::from_str(text).map_err(|error| {
-            fault(LoadCode::InvalidJson, document, text, syntax_offset(text, &error), String::new())
+        syntax::check(text).map_err(|stop| {
+            fault(LoadCode::InvalidJson, document, text, syntax_offset(text, stop), String::new())
         })?;
         scan::check(text).map_err(|(code, offset, pointer)| fault(code, document, text, offset, pointer))?;
         Ok(Self { text, document, lines: Lines::new(text) })
@@ -99,6 +97,11 @@ impl<'a> Text<'a> {
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
 impl<'a> Node<'a> {
+    /// A value that is a part of a checked text.
+    pub(crate) const fn of(text: &'a str) -> Self {
+        Self(text)
+    }
+
     /// What it is, from its first byte.
     pub(crate) fn kind(self) -> Kind {
         match self.0.as_bytes().first() {
@@ -174,23 +177,15 @@ pub(crate) fn push_index(pointer: &mut String, index: usize) {
     let _ = write!(pointer, "/{index}");
 }
 
-/// serde_json gives a line, and a column in bytes: of the byte that it stopped at, or for a raw
-/// control character in a string of the byte before it.
-fn syntax_offset(text: &str, error: &serde_json::Error) -> usize {
-    if error.is_eof() {
+/// Where it shows that a text is no JSON: at the byte that is wrong; for a raw control character in a
+/// string at the byte before it, and for a line feed after it.
+fn syntax_offset(text: &str, stop: syntax::Stop) -> usize {
+    if stop.is_end {
         return text.len();
     }
-    let line_start = match error.line().checked_sub(2) {
-        None => 0,
-        Some(nth) => memchr::memchr_iter(b'\n', text.as_bytes())
-            .nth(nth)
-            .map_or(0, |newline| newline.saturating_add(1)),
-    };
-    let mut offset = line_start.saturating_add(error.column().saturating_sub(1)).min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset = offset.saturating_sub(1);
-    }
-    offset
+    let wrong = stop.read.saturating_sub(1);
+    let offset = if text.as_bytes().get(wrong) == Some(&b'\n') { stop.read } else { wrong };
+    text.floor_char_boundary(offset)
 }
 
 #[cold]

@@ -6,6 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::limits::LOAD_ERRORS;
 use crate::print::{decimal, json_string};
 
 /// Which document a place is in.
@@ -54,10 +55,27 @@ pub struct Warning {
     pub hint: &'static str,
 }
 
-/// The errors of a document in its order, at most [`crate::limits::LOAD_ERRORS`]; never empty.
+/// The errors of a document in its order, at most [`LOAD_ERRORS`]; never empty.
 pub type LoadErrors = Vec<LoadError>;
 
+/// Why a text is refused: the code and the hint.
+pub(crate) type Fault = (LoadCode, &'static str);
+
+/// Adds a finding to those before it in the text; of two at one place, the one that was made first
+/// stays first. Only the first [`LOAD_ERRORS`] are kept.
+#[inline(never)]
+pub(crate) fn add_in_order<F>(findings: &mut Vec<F>, finding: F, place: fn(&F) -> &Place) {
+    let new = place(&finding).order();
+    let at = findings.partition_point(|other| place(other).order() <= new);
+    findings.insert(at, finding);
+    findings.truncate(LOAD_ERRORS);
+}
+
 impl Place {
+    const fn order(&self) -> (u8, usize, usize) {
+        (self.document as u8, self.line, self.column)
+    }
+
     /// The pointer as hosts print it: `/policy/…` or `/source/…` whatever file it came from.
     #[must_use]
     pub fn full_pointer(&self) -> String {

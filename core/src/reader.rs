@@ -8,11 +8,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bytes::contains_any;
-use crate::json::{Kind, Member, Node, Text, push_index, push_step};
-use crate::limits::LOAD_ERRORS;
-use crate::load::{LoadCode, LoadError, LoadErrors, Place, Warning, WarningCode};
+use crate::json::{Kind, Member, Node, Parts, Text, push_index, push_step};
+use crate::limits::HostLimits;
+use crate::load::{
+    Document, Fault, LoadCode, LoadError, LoadErrors, Place, Warning, WarningCode, add_in_order,
+};
 use crate::names::Names;
-use crate::order;
 
 /// A value and the way to it from the root. The way lives on the stack; a pointer is written only
 /// when somebody needs one.
@@ -41,11 +42,6 @@ impl<'p, 'a> Cursor<'p, 'a> {
     /// A member of this object.
     pub(crate) fn member<'q>(&'q self, member: &Member<'a>) -> Cursor<'q, 'a> {
         Cursor { up: Some(self), step: Step::Key(member.key_node), node: member.value }
-    }
-
-    /// An element of this array.
-    pub(crate) fn element<'q>(&'q self, index: usize, node: Node<'a>) -> Cursor<'q, 'a> {
-        Cursor { up: Some(self), step: Step::Index(index), node }
     }
 
     /// The value.
@@ -83,64 +79,70 @@ impl<'p, 'a> Cursor<'p, 'a> {
     }
 }
 
+/// The elements of an array, one after the other.
+#[derive(Debug)]
+pub(crate) struct Elements<'p, 'a> {
+    up: &'p Cursor<'p, 'a>,
+    parts: Parts<'a>,
+    index: usize,
+}
+
+impl<'p, 'a> Iterator for Elements<'p, 'a> {
+    type Item = Cursor<'p, 'a>;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Cursor<'p, 'a>> {
+        let node = Node::of(self.parts.next()?);
+        let index = self.index;
+        self.index = index.saturating_add(1);
+        Some(Cursor { up: Some(self.up), step: Step::Index(index), node })
+    }
+}
+
 /// The known members of an object, each at most once.
 #[derive(Debug)]
 pub(crate) struct Fields<'p, 'a> {
     at: &'p Cursor<'p, 'a>,
-    members: Vec<Member<'a>>,
+    members: Vec<(Cow<'a, str>, Cursor<'p, 'a>)>,
     is_written_empty: bool,
 }
 
 impl<'p, 'a> Fields<'p, 'a> {
     /// Whether the object was written without any member, known or not.
-    pub(crate) fn is_written_empty(&self) -> bool {
+    pub(crate) const fn is_written_empty(&self) -> bool {
         self.is_written_empty
     }
 
-    /// How many known members there are.
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
-    }
-
     /// Keys and values in file order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Cursor<'p, 'a>)> {
-        self.members.iter().map(|member| (member.key.as_ref(), self.at.member(member)))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Cursor<'p, 'a>)> {
+        self.members.iter().map(|(key, at)| (key.as_ref(), at))
     }
 
     /// The value of a key, if it is there.
     #[inline(never)]
-    pub(crate) fn get(&self, key: &str) -> Option<Cursor<'p, 'a>> {
-        self.members.iter().find(|member| member.key == key).map(|member| self.at.member(member))
+    pub(crate) fn get(&self, key: &str) -> Option<&Cursor<'p, 'a>> {
+        self.members.iter().find(|(known, _)| known == key).map(|(_, at)| at)
     }
 }
 
-/// A fault or doubt before it has a line and column.
-#[derive(Debug)]
-struct Finding<C> {
-    offset: usize,
-    pointer: String,
-    code: C,
-    hint: &'static str,
-}
-
-/// Where a finding will be, kept until it is known whether it is one.
-#[derive(Clone, Debug)]
-pub(crate) struct Mark {
-    offset: usize,
-    pointer: String,
-}
-
 /// A document being read, and what was found in it so far.
+///
+/// What is refused gets a stand-in wherever that spares an `Option`: of a document in which anything
+/// was refused, nothing is used but the errors.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     text: Text<'a>,
-    errors: Vec<Finding<LoadCode>>,
-    warnings: Vec<Finding<WarningCode>>,
+    errors: LoadErrors,
+    warnings: Vec<Warning>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(text: Text<'a>) -> Self {
-        Self { text, errors: Vec::new(), warnings: Vec::new() }
+    #[inline(never)]
+    pub(crate) fn new(text: &'a [u8], document: Document, limits: HostLimits) -> Result<Self, LoadErrors> {
+        match Text::parse(text, document, limits.document_bytes) {
+            Ok(text) => Ok(Self { text, errors: LoadErrors::new(), warnings: Vec::new() }),
+            Err(error) => Err(Vec::from([error])),
+        }
     }
 
     pub(crate) fn root(&self) -> Cursor<'a, 'a> {
@@ -165,12 +167,6 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     pub(crate) fn place(&self, at: &Cursor<'_, 'a>) -> Place {
         self.text.place(self.text.offset(at.node), at.pointer())
-    }
-
-    /// The same, cheaper, for later.
-    #[inline(never)]
-    pub(crate) fn mark(&self, at: &Cursor<'_, 'a>) -> Mark {
-        Mark { offset: self.text.offset(at.node), pointer: at.pointer() }
     }
 
     /// Refuses a value, with the code's usual hint.
@@ -200,47 +196,26 @@ impl<'a> Reader<'a> {
         self.add_error(self.text.offset(member.key_node), &object.member(member), code, hint);
     }
 
-    /// Doubts a value.
+    /// Doubts what stands at a place.
     #[cold]
     #[inline(never)]
-    pub(crate) fn warn(&mut self, at: Mark, code: WarningCode) {
-        let Mark { offset, pointer } = at;
-        self.warnings.push(Finding { offset, pointer, code, hint: code.hint() });
-        keep_first(&mut self.warnings, LOAD_ERRORS.saturating_mul(2));
+    pub(crate) fn warn(&mut self, place: Place, code: WarningCode) {
+        let warning = Warning { code, place, hint: code.hint() };
+        add_in_order(&mut self.warnings, warning, |warning| &warning.place);
     }
 
     #[cold]
     #[inline(never)]
     fn add_error(&mut self, offset: usize, at: &Cursor<'_, 'a>, code: LoadCode, hint: &'static str) {
-        self.errors.push(Finding { offset, pointer: at.pointer(), code, hint });
-        keep_first(&mut self.errors, LOAD_ERRORS.saturating_mul(2));
-    }
-
-    /// What was refused and what was doubted, in the order of the text.
-    #[inline(never)]
-    pub(crate) fn finish(mut self) -> (LoadErrors, Vec<Warning>) {
-        keep_first(&mut self.errors, 0);
-        keep_first(&mut self.warnings, 0);
-        let text = &self.text;
-        let errors = self.errors.into_iter().map(|found| LoadError {
-            code: found.code,
-            place: text.place(found.offset, found.pointer),
-            hint: found.hint,
-        });
-        let warnings = self.warnings.into_iter().map(|found| Warning {
-            code: found.code,
-            place: text.place(found.offset, found.pointer),
-            hint: found.hint,
-        });
-        (errors.collect(), warnings.collect())
+        let place = self.text.place(offset, at.pointer());
+        add_in_order(&mut self.errors, LoadError { code, place, hint }, |error| &error.place);
     }
 
     /// What was read, unless something was refused.
     pub(crate) fn result<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), LoadErrors> {
-        let (errors, warnings) = self.finish();
         match value {
-            Some(value) if errors.is_empty() => Ok((value, warnings)),
-            _ => Err(errors),
+            Some(value) if self.errors.is_empty() => Ok((value, self.warnings)),
+            _ => Err(self.errors),
         }
     }
 
@@ -254,14 +229,16 @@ impl<'a> Reader<'a> {
     ) -> Option<Fields<'p, 'a>> {
         let written = self.object(at)?;
         let is_written_empty = written.is_empty();
-        let mut members: Vec<Member<'a>> = Vec::with_capacity(written.len().min(known.len()));
+        let mut members: Vec<(Cow<'a, str>, Cursor<'p, 'a>)> =
+            Vec::with_capacity(written.len().min(known.len()));
         for member in written {
             if !known.contains(&member.key.as_ref()) {
                 self.refuse_key(at, &member, LoadCode::UnknownKey, keys);
-            } else if members.iter().any(|earlier| earlier.key == member.key) {
+            } else if members.iter().any(|(earlier, _)| *earlier == member.key) {
                 self.refuse_key(at, &member, LoadCode::DuplicateKey, LoadCode::DuplicateKey.hint());
             } else {
-                members.push(member);
+                let value = at.member(&member);
+                members.push((member.key, value));
             }
         }
         Some(Fields { at, members, is_written_empty })
@@ -298,18 +275,18 @@ impl<'a> Reader<'a> {
         if let Some(at) = fields.get("$schema")
             && at.kind() != Kind::String
         {
-            self.refuse_with(&at, LoadCode::WrongType, "write the address of a schema as a string");
+            self.refuse_with(at, LoadCode::WrongType, "write the address of a schema as a string");
         }
     }
 
     /// A required value.
     #[inline(never)]
-    pub(crate) fn required<'p>(
+    pub(crate) fn required<'f, 'p>(
         &mut self,
-        fields: &Fields<'p, 'a>,
+        fields: &'f Fields<'p, 'a>,
         key: &str,
         hint: &'static str,
-    ) -> Option<Cursor<'p, 'a>> {
+    ) -> Option<&'f Cursor<'p, 'a>> {
         let found = fields.get(key);
         if found.is_none() {
             self.refuse_with(fields.at, LoadCode::MissingKey, hint);
@@ -317,25 +294,43 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// An array.
+    /// An array; one without elements in place of what is refused.
     #[inline(never)]
-    pub(crate) fn array(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Node<'a>>> {
-        if at.kind() == Kind::Array {
-            return Some(at.node.elements());
+    pub(crate) fn array<'q>(&mut self, at: &'q Cursor<'q, 'a>) -> Elements<'q, 'a> {
+        let mut array = at.node.raw();
+        if at.kind() != Kind::Array {
+            self.refuse_with(at, LoadCode::WrongType, "write an array: [ … ]");
+            array = "";
         }
-        self.refuse_with(at, LoadCode::WrongType, "write an array: [ … ]");
-        None
+        Elements { up: at, parts: Parts::of(array), index: 0 }
     }
 
     /// An array of at least one element.
     #[inline(never)]
-    pub(crate) fn non_empty_array(&mut self, at: &Cursor<'_, 'a>) -> Option<Vec<Node<'a>>> {
-        let elements = self.array(at)?;
-        if elements.is_empty() {
+    pub(crate) fn non_empty_array<'q>(&mut self, at: &'q Cursor<'q, 'a>) -> Elements<'q, 'a> {
+        let elements = self.array(at);
+        if at.kind() == Kind::Array && elements.parts.is_empty() {
             self.refuse(at, LoadCode::EmptyArray);
-            return None;
         }
-        Some(elements)
+        elements
+    }
+
+    /// The texts of an array, each made into something else or refused with a code and a hint.
+    #[inline(never)]
+    pub(crate) fn texts<T>(
+        &mut self,
+        at: &Cursor<'_, 'a>,
+        parse: &dyn Fn(&str) -> Result<T, Fault>,
+    ) -> Vec<T> {
+        let mut texts = Vec::new();
+        for at in self.non_empty_array(at) {
+            let Some(text) = self.string(&at) else { continue };
+            match parse(&text) {
+                Ok(made) => texts.push(made),
+                Err((code, hint)) => self.refuse_with(&at, code, hint),
+            }
+        }
+        texts
     }
 
     /// A non-empty string.
@@ -371,6 +366,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same, with a value for what is absent, and a stand-in for what is refused.
+    #[inline(never)]
+    pub(crate) fn switch(&mut self, at: Option<&Cursor<'_, 'a>>, default: bool) -> bool {
+        at.and_then(|at| self.boolean(at)).unwrap_or(default)
+    }
+
     /// An integer, as far as 64 bits hold it; what holds more is `i64::MAX`, which no range holds.
     #[inline(never)]
     pub(crate) fn integer(&mut self, at: &Cursor<'_, 'a>) -> Option<i64> {
@@ -386,52 +387,40 @@ impl<'a> Reader<'a> {
         Some(raw.parse().unwrap_or(i64::MAX))
     }
 
-    /// An integer within bounds, which are those of `T` or narrower.
-    pub(crate) fn integer_in<T: TryFrom<i64>>(
-        &mut self,
-        at: &Cursor<'_, 'a>,
-        range: core::ops::RangeInclusive<i64>,
-        hint: &'static str,
-    ) -> Option<T> {
-        self.integer_within(at, &range, hint).and_then(|value| T::try_from(value).ok())
-    }
-
+    /// An integer within bounds; `default` where it is absent or refused.
     #[inline(never)]
-    fn integer_within(
+    pub(crate) fn integer_in(
         &mut self,
-        at: &Cursor<'_, 'a>,
-        range: &core::ops::RangeInclusive<i64>,
+        at: Option<&Cursor<'_, 'a>>,
+        (least, most): (u32, u32),
         hint: &'static str,
-    ) -> Option<i64> {
-        let value = self.integer(at)?;
-        if !range.contains(&value) {
-            self.refuse_with(at, LoadCode::OutOfRange, hint);
-            return None;
+        default: u32,
+    ) -> u32 {
+        let Some(at) = at else { return default };
+        let Some(value) = self.integer(at) else { return default };
+        match u32::try_from(value) {
+            Ok(value) if (least..=most).contains(&value) => value,
+            _ => {
+                self.refuse_with(at, LoadCode::OutOfRange, hint);
+                default
+            }
         }
-        Some(value)
     }
 
-    /// One of a few texts.
+    /// One of a few texts, if one is there; what it stands for.
+    #[inline(never)]
     pub(crate) fn choice<T: Copy>(
         &mut self,
-        at: &Cursor<'_, 'a>,
+        at: Option<&Cursor<'_, 'a>>,
         choices: &[(&str, T)],
         hint: &'static str,
     ) -> Option<T> {
+        let at = at?;
         let text = self.string(at)?;
         let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
             self.refuse_with(at, LoadCode::UnknownValue, hint);
         }
         found
-    }
-}
-
-/// Keeps the first findings in the order of the text once there are more than `slack`; findings at
-/// one offset stay in the order in which they were made.
-fn keep_first<C>(findings: &mut Vec<Finding<C>>, slack: usize) {
-    if findings.len() > slack {
-        order::sort_by_key(findings, |finding| finding.offset);
-        findings.truncate(LOAD_ERRORS);
     }
 }

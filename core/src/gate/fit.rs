@@ -3,8 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::limits::HostLimits;
-use crate::load::{LoadCode, LoadError, LoadErrors, Place};
-use crate::order;
+use crate::load::{LoadCode, LoadError, LoadErrors, Place, add_in_order};
 use crate::policy::document::{From, PolicyDocument, Uses};
 use crate::policy::principal::Attribute;
 use crate::source::Needs;
@@ -15,7 +14,9 @@ pub(super) fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: 
     let carries = |attribute| source.carries(attribute);
     let mut errors = LoadErrors::new();
     let mut refuse = |code: LoadCode, place: &Place| {
-        errors.push(LoadError { code, place: place.clone(), hint: code.hint() });
+        // Groups and rules may stand in any order, and errors are told in that of the file.
+        let error = LoadError { code, place: place.clone(), hint: code.hint() };
+        add_in_order(&mut errors, error, |error| &error.place);
     };
     let unverifiable = source.preset == Preset::Connection
         && source.require_verified
@@ -47,10 +48,6 @@ pub(super) fn misfits(source: &SourceDocument, policy: &PolicyDocument, limits: 
             refuse(LoadCode::AttributeNotCarried, place);
         }
     }
-    // Groups and rules may stand in any order, and errors are told in that of the file.
-    order::sort_by_key(&mut errors, |error| {
-        (error.place.document as u8, error.place.line, error.place.column)
-    });
     errors
 }
 

@@ -1,5 +1,6 @@
 //! Where the caller comes from, ready to be read.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::limits::HostLimits;
@@ -35,25 +36,27 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) enum Reader {
     Envoy(Envoy),
-    Headers(Form),
+    Headers(Cow<'static, Form>),
     Connection,
 }
 
 impl Source {
-    pub(super) fn new(document: &SourceDocument, needs: Needs, limits: HostLimits) -> Self {
-        let reader = match (&document.form, document.preset) {
-            (Some(form), _) => Reader::Headers(form.clone()),
+    pub(super) fn new(document: SourceDocument, needs: Needs, limits: HostLimits) -> Self {
+        let reads_clock = document.validity != Validity::Ignore && document.carries(Attribute::Validity);
+        let reader = match (document.form, document.preset) {
+            (Some(form), _) => Reader::Headers(form),
             (None, Preset::Connection) => Reader::Connection,
-            (None, _) => Reader::Envoy(Envoy::new(document, needs)),
+            (None, _) => Reader::Envoy(Envoy::new(&document.envoy, needs)),
         };
         let is_list = |slot| match &reader {
             Reader::Envoy(_) => true,
             Reader::Headers(form) => form.list_header() == Some(slot),
             Reader::Connection => false,
         };
-        let watched = document.headers.iter().zip((0..).map(Slot));
-        let watched =
-            watched.map(|((_, name), slot)| Watched { name: name.clone(), is_list: is_list(slot) }).collect();
+        let mut watched = Vec::with_capacity(document.headers.len());
+        for ((_, name), slot) in document.headers.into_iter().zip(0..) {
+            watched.push(Watched { name, is_list: is_list(Slot(slot)) });
+        }
         Self {
             watched,
             reader,
@@ -61,7 +64,7 @@ impl Source {
             require_verified: document.require_verified,
             host_verifies: limits.knows_verification,
             listener_verifies: document.verified_by_listener,
-            reads_clock: document.validity != Validity::Ignore && document.carries(Attribute::Validity),
+            reads_clock,
             validity: document.validity,
             skew: i64::from(document.clock_skew_seconds),
             max_bytes: document.max_header_bytes,

@@ -1,4 +1,4 @@
-//! Takes values apart, in a text whose syntax serde_json has checked: here only the ends of tokens are
+//! Takes values apart, in a text whose syntax was checked: here only the ends of tokens are
 //! looked for, and nothing is judged. Where a text breaks off, so does its last part.
 
 use alloc::borrow::Cow;
@@ -7,6 +7,7 @@ use alloc::string::String;
 use super::scan::escaped_unit;
 
 /// The values directly inside an array; in an object, keys and values take turns.
+#[derive(Debug)]
 pub(crate) struct Parts<'a> {
     rest: &'a str,
 }
@@ -15,6 +16,11 @@ impl<'a> Parts<'a> {
     /// Of a text that starts with its bracket.
     pub(crate) fn of(container: &'a str) -> Self {
         Self { rest: container.get(1..).unwrap_or_default() }
+    }
+
+    /// Whether there are no more.
+    pub(crate) fn is_empty(&self) -> bool {
+        Parts { rest: self.rest }.next().is_none()
     }
 }
 

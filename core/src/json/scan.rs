@@ -1,4 +1,4 @@
-//! What serde_json does not check while it skips over values: nesting and surrogates.
+//! What is refused beyond the syntax: deep nesting, and halves of surrogate pairs.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use super::document::Uses;
 use super::principal::{Atom, Attribute, NameRole, Term};
-use super::values::{self, Fault};
+use super::values;
 use crate::json::Kind;
-use crate::load::LoadCode;
+use crate::load::{Fault, LoadCode, Place};
 use crate::names::Names;
-use crate::reader::{Cursor, Mark, Reader};
+use crate::reader::{Cursor, Reader};
 
 const KEYS: [&str; 9] =
     ["spiffe", "spiffeUnder", "san", "dnsUnder", "subject", "issuer", "serial", "sha256", "extension"];
@@ -23,9 +23,9 @@ pub(super) struct Seen {
     /// The first place of each attribute.
     pub(super) uses: Uses,
     /// The first common name that any issuer could have given.
-    pub(super) cn_without_issuer: Option<Mark>,
+    pub(super) cn_without_issuer: Option<Place>,
     /// The first SPIFFE ID outside `trustDomains`.
-    pub(super) foreign: Option<Mark>,
+    pub(super) foreign: Option<Place>,
 }
 
 /// Reads the principals of a policy and counts its identities: a principal is one, and each further
@@ -76,24 +76,24 @@ impl Principals {
             return None;
         }
         let has_issuer = fields.get("issuer").is_some();
-        let mut terms = Vec::with_capacity(fields.len());
+        let mut terms = Vec::new();
         for (key, at) in fields.iter() {
             let mut alternatives = Alternatives { principals: self, reader, seen };
             terms.extend(match key {
-                "spiffe" => alternatives.texts(&at, values::spiffe),
-                "spiffeUnder" => alternatives.texts(&at, values::spiffe_under),
-                "san" => alternatives.texts(&at, values::san),
-                "dnsUnder" => alternatives.texts(&at, values::dns_under),
-                "subject" => alternatives.names(&at, NameRole::Subject, has_issuer),
-                "issuer" => alternatives.names(&at, NameRole::Issuer, has_issuer),
+                "spiffe" => alternatives.texts(at, values::spiffe),
+                "spiffeUnder" => alternatives.texts(at, values::spiffe_under),
+                "san" => alternatives.texts(at, values::san),
+                "dnsUnder" => alternatives.texts(at, values::dns_under),
+                "subject" => alternatives.names(at, NameRole::Subject, has_issuer),
+                "issuer" => alternatives.names(at, NameRole::Issuer, has_issuer),
                 "serial" => {
                     if !has_issuer {
-                        alternatives.reader.refuse(&at, LoadCode::SerialWithoutIssuer);
+                        alternatives.reader.refuse(at, LoadCode::SerialWithoutIssuer);
                     }
-                    alternatives.texts(&at, values::serial)
+                    alternatives.texts(at, values::serial)
                 }
-                "sha256" => alternatives.texts(&at, values::sha256),
-                _ => alternatives.extensions(&at),
+                "sha256" => alternatives.texts(at, values::sha256),
+                _ => alternatives.extensions(at),
             });
         }
         all(terms)
@@ -118,18 +118,18 @@ impl<'a> Alternatives<'_, 'a> {
     fn each(
         &mut self,
         at: &Cursor<'_, 'a>,
-        mut one: impl FnMut(&mut Self, &Cursor<'_, 'a>) -> Option<Term>,
+        one: &mut dyn FnMut(&mut Self, &Cursor<'_, 'a>) -> Option<Term>,
     ) -> Option<Term> {
         if at.kind() != Kind::Array {
             return one(self, at);
         }
-        let elements = self.reader.non_empty_array(at)?;
-        let mut terms = Vec::with_capacity(elements.len());
-        for (index, element) in elements.into_iter().enumerate() {
-            let at = at.element(index, element);
-            if index > 0 {
+        let mut terms = Vec::new();
+        let mut is_further = false;
+        for at in self.reader.non_empty_array(at) {
+            if is_further {
                 self.principals.count(self.reader, &at, 1);
             }
+            is_further = true;
             if self.principals.is_full() {
                 break;
             }
@@ -139,7 +139,7 @@ impl<'a> Alternatives<'_, 'a> {
     }
 
     fn texts(&mut self, at: &Cursor<'_, 'a>, parse: fn(&str) -> Result<Atom, Fault>) -> Option<Term> {
-        self.each(at, |this, at| {
+        self.each(at, &mut |this, at| {
             let text = this.reader.string(at)?;
             this.atom(at, parse(&text))
         })
@@ -147,7 +147,7 @@ impl<'a> Alternatives<'_, 'a> {
 
     /// `subject` or `issuer`: whole names as texts, or attributes as an object.
     fn names(&mut self, at: &Cursor<'_, 'a>, role: NameRole, has_issuer: bool) -> Option<Term> {
-        self.each(at, |this, at| match at.kind() {
+        self.each(at, &mut |this, at| match at.kind() {
             Kind::String => {
                 let text = this.reader.string(at)?;
                 this.atom(at, values::name(role, &text))
@@ -186,9 +186,9 @@ impl<'a> Alternatives<'_, 'a> {
             };
             let at = at.member(member);
             if role == NameRole::Subject && member.key == "cn" && !has_issuer {
-                self.seen.cn_without_issuer.get_or_insert_with(|| self.reader.mark(&at));
+                self.seen.cn_without_issuer.get_or_insert_with(|| self.reader.place(&at));
             }
-            terms.extend(self.each(&at, |this, at| {
+            terms.extend(self.each(&at, &mut |this, at| {
                 let value = this.reader.string(at)?;
                 let atom = Atom::NameAttribute { role, oid: oid.clone(), value: value.as_ref().into() };
                 this.atom(at, Ok(atom))
@@ -198,16 +198,16 @@ impl<'a> Alternatives<'_, 'a> {
     }
 
     fn extensions(&mut self, at: &Cursor<'_, 'a>) -> Option<Term> {
-        self.each(at, |this, at| {
+        self.each(at, &mut |this, at| {
             let fields =
                 this.reader.fields(at, &["oid", "value"], "an extension's keys are oid and value")?;
             let oid_at = this.reader.required(&fields, "oid", "add oid: which extension is meant");
             let value_at = this.reader.required(&fields, "value", "add value: the text that it must be");
             let oid = oid_at.and_then(|at| {
-                let text = this.reader.string(&at)?;
-                values::oid(&text).map_err(|(code, hint)| this.reader.refuse_with(&at, code, hint)).ok()
+                let text = this.reader.string(at)?;
+                values::oid(&text).map_err(|(code, hint)| this.reader.refuse_with(at, code, hint)).ok()
             });
-            let value = value_at.and_then(|at| this.reader.string(&at));
+            let value = value_at.and_then(|at| this.reader.string(at));
             let atom = Atom::Extension { oid: oid?, value: value?.as_ref().into() };
             this.atom(at, Ok(atom))
         })
@@ -230,7 +230,7 @@ impl<'a> Alternatives<'_, 'a> {
         };
         self.note(at, attribute_of(&atom));
         if self.seen.foreign.is_none() && self.principals.is_foreign(&atom) {
-            self.seen.foreign = Some(self.reader.mark(at));
+            self.seen.foreign = Some(self.reader.place(at));
         }
         Some(Term::Is(atom))
     }

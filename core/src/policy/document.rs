@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use super::paths::Pattern;
 use super::principal::{Attribute, Term};
 use super::read;
-use crate::json::Text;
 use crate::limits::HostLimits;
 use crate::load::{Document, LoadErrors, Place, Warning};
 use crate::reader::{Cursor, Reader};
@@ -106,9 +105,7 @@ impl PolicyDocument {
     /// # Errors
     /// Every fault, in the order of the text.
     pub fn parse(text: &[u8], limits: HostLimits) -> Result<(Self, Vec<Warning>), LoadErrors> {
-        let text =
-            Text::parse(text, Document::Policy, limits.document_bytes).map_err(|error| Vec::from([error]))?;
-        let mut reader = Reader::new(text);
+        let mut reader = Reader::new(text, Document::Policy, limits)?;
         let root = reader.root();
         let policy = Self::read(&mut reader, &root, limits);
         reader.result(policy)

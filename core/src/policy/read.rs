@@ -9,9 +9,9 @@ use super::document::{Effect, From, Group, Mode, PolicyDocument, Rule};
 use super::paths::Pattern;
 use super::values;
 use crate::bytes::{contains, contains_any};
-use crate::json::Kind;
+use crate::json::{Kind, Member};
 use crate::limits::{HostLimits, PATTERN_SEGMENTS, RULES};
-use crate::load::{LoadCode, WarningCode};
+use crate::load::{Fault, LoadCode, Place, WarningCode};
 use crate::names::Names;
 use crate::order;
 use crate::reader::{Cursor, Reader};
@@ -37,25 +37,26 @@ pub(super) fn policy<'a>(
     let fields = reader.fields(at, &POLICY_KEYS, POLICY_HINT)?;
     let version = reader.required(&fields, "version", "add \"version\": 1");
     if let Some(at) = version
-        && let Some(version) = reader.integer(&at)
+        && let Some(version) = reader.integer(at)
         && version != VERSION
     {
-        reader.refuse_only(&at, LoadCode::UnsupportedVersion);
+        reader.refuse_only(at, LoadCode::UnsupportedVersion);
         return None;
     }
     reader.schema_reference(&fields);
-    let name = fields.get("name").and_then(|at| identifier(reader, &at));
-    let mode = fields.get("mode").and_then(|at| reader.choice(&at, &MODES, MODES_HINT));
+    let name = fields.get("name").and_then(|at| identifier(reader, at));
+    let mode = reader.choice(fields.get("mode"), &MODES, MODES_HINT).unwrap_or(Mode::Enforce);
     let trust_domains_at = fields.get("trustDomains");
-    let trust_domains = trust_domains_at.and_then(|at| trust_domains(reader, &at));
+    let trust_domains = trust_domains_at.map(|at| reader.texts(at, &values::trust_domain));
     let target = match fields.get("request") {
         None => Some(TargetRules::STRICT),
-        Some(at) => target_rules(reader, &at),
+        Some(at) => target_rules(reader, at),
     };
 
     let mut rules = Rules {
         principals: Principals::new(trust_domains.as_deref(), limits.identities),
         groups: Vec::new(),
+        uses: Vec::new(),
         group_names: Names::new(),
         rule_names: Names::new(),
         target,
@@ -63,22 +64,23 @@ pub(super) fn policy<'a>(
         allow: Vec::new(),
         refused: 0,
     };
-    if let Some(at) = fields.get("groups") {
-        rules.read_groups(reader, &at);
+    let groups = fields.get("groups");
+    if let Some(at) = groups {
+        rules.read_groups(reader, at);
     }
     let allow = reader.required(&fields, "allow", "add \"allow\": [ … ]; an empty one refuses every request");
     // In file order, so that of two rules with one name the later is refused.
     for (key, at) in fields.iter() {
         match key {
-            "deny" => rules.read_rules(reader, &at, Effect::Deny),
-            "allow" => rules.read_rules(reader, &at, Effect::Allow),
+            "deny" => rules.read_rules(reader, at, Effect::Deny),
+            "allow" => rules.read_rules(reader, at, Effect::Allow),
             _ => {}
         }
     }
-    let mode = mode.unwrap_or(Mode::Enforce);
-    rules.warn(reader, allow.as_ref(), mode);
+    rules.warn(reader, groups, allow, mode);
 
-    let Rules { groups, deny, allow, .. } = rules;
+    let Rules { groups, deny: mut rules, mut allow, .. } = rules;
+    rules.append(&mut allow);
     // The digest reads the whole policy once more; a refused one needs none.
     if !reader.is_clean() {
         return None;
@@ -86,10 +88,10 @@ pub(super) fn policy<'a>(
     Some(PolicyDocument {
         name: name.map_or_else(|| "policy".into(), |name| name.as_ref().into()),
         mode,
-        trust_domains_place: trust_domains_at.map(|at| reader.place(&at)),
+        trust_domains_place: trust_domains_at.map(|at| reader.place(at)),
         trust_domains,
-        groups: groups.into_iter().map(|group| group.group).collect(),
-        rules: deny.into_iter().chain(allow).collect(),
+        groups,
+        rules,
         target: target?,
         sha256: at.node().canonical_sha256(),
     })
@@ -115,35 +117,24 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-fn trust_domains<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Vec<Box<str>>> {
-    let elements = reader.non_empty_array(at)?;
-    let mut names = Vec::with_capacity(elements.len());
-    for (index, element) in elements.into_iter().enumerate() {
-        let at = at.element(index, element);
-        let Some(text) = reader.string(&at) else { continue };
-        match values::trust_domain(&text) {
-            Ok(name) => names.push(name),
-            Err((code, hint)) => reader.refuse_with(&at, code, hint),
-        }
-    }
-    Some(names)
-}
-
 fn target_rules<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<TargetRules> {
     let keys = ["target", "allowEncodedSlash", "allowSemicolon"];
     let hint = "the keys of request are target, allowEncodedSlash and allowSemicolon";
     let fields = reader.fields(at, &keys, hint)?;
-    let is_any = match fields.get("target") {
-        None => false,
-        Some(at) => reader.choice(&at, &[("strict", false), ("any", true)], "write \"strict\" or \"any\"")?,
-    };
+    let targets = [("strict", false), ("any", true)];
+    let target_at = fields.get("target");
+    let target = reader.choice(target_at, &targets, "write \"strict\" or \"any\"");
+    if target_at.is_some() && target.is_none() {
+        return None;
+    }
+    let is_any = target.unwrap_or_default();
     let mut option = |key| match fields.get(key) {
         None => Some(false),
         Some(at) if is_any => {
-            reader.refuse(&at, LoadCode::NeedsStrictTarget);
+            reader.refuse(at, LoadCode::NeedsStrictTarget);
             None
         }
-        Some(at) => reader.boolean(&at),
+        Some(at) => reader.boolean(at),
     };
     let (allow_encoded_slash, allow_semicolon) = (option("allowEncodedSlash"), option("allowSemicolon"));
     if is_any {
@@ -155,7 +146,9 @@ fn target_rules<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Targ
 /// Groups and rules while they are read.
 struct Rules<'a> {
     principals: Principals,
-    groups: Vec<ReadGroup>,
+    groups: Vec<Group>,
+    /// Of each group.
+    uses: Vec<GroupUse<'a>>,
     /// Numbered as they stand in `groups`.
     group_names: Names<'a>,
     rule_names: Names<'a>,
@@ -167,18 +160,18 @@ struct Rules<'a> {
     refused: usize,
 }
 
-/// A group, and who uses it.
-struct ReadGroup {
-    group: Group,
-    at: crate::reader::Mark,
-    cn_without_issuer: Option<crate::reader::Mark>,
+/// Who uses a group, and what is odd about it.
+struct GroupUse<'a> {
+    member: Member<'a>,
+    cn_without_issuer: Option<Place>,
     is_used: bool,
     is_allowed: bool,
 }
 
 impl<'a> Rules<'a> {
     fn read_groups(&mut self, reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) {
-        for member in reader.entries(at).unwrap_or_default() {
+        let members = reader.entries(at).unwrap_or_default();
+        for member in members {
             if !is_identifier(&member.key) {
                 reader.refuse_key(at, &member, LoadCode::BadRuleName, LoadCode::BadRuleName.hint());
             }
@@ -194,13 +187,10 @@ impl<'a> Rules<'a> {
             if let Some(foreign) = seen.foreign {
                 reader.warn(foreign, WarningCode::ForeignIdentity);
             }
-            self.groups.push(ReadGroup {
-                group: Group { name: member.key.as_ref().into(), principals, uses: seen.uses },
-                at: reader.mark(&at),
-                cn_without_issuer: seen.cn_without_issuer,
-                is_used: false,
-                is_allowed: false,
-            });
+            let group = Group { name: member.key.as_ref().into(), principals, uses: seen.uses };
+            self.groups.push(group);
+            let cn_without_issuer = seen.cn_without_issuer;
+            self.uses.push(GroupUse { member, cn_without_issuer, is_used: false, is_allowed: false });
         }
     }
 
@@ -210,14 +200,12 @@ impl<'a> Rules<'a> {
         at: &Cursor<'_, 'a>,
         seen: &mut Seen,
     ) -> Vec<super::principal::Term> {
-        let elements = reader.non_empty_array(at).unwrap_or_default();
-        let mut principals = Vec::with_capacity(elements.len());
-        for (index, element) in elements.into_iter().enumerate() {
-            let at = at.element(index, element);
+        let mut principals = Vec::new();
+        for at in reader.non_empty_array(at) {
             if self.principals.is_full() {
                 break;
             }
-            match element.string() {
+            match at.node().string() {
                 Some(text) if text.starts_with('@') => reader.refuse(&at, LoadCode::NestedGroup),
                 _ => principals.extend(self.principals.read(reader, &at, seen)),
             }
@@ -226,8 +214,7 @@ impl<'a> Rules<'a> {
     }
 
     fn read_rules(&mut self, reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, effect: Effect) {
-        for (index, element) in reader.array(at).unwrap_or_default().into_iter().enumerate() {
-            let at = at.element(index, element);
+        for at in reader.array(at) {
             let before = self.deny.len().saturating_add(self.allow.len()).saturating_add(self.refused);
             if before >= RULES {
                 return reader.refuse(&at, LoadCode::TooManyRules);
@@ -245,18 +232,17 @@ impl<'a> Rules<'a> {
         let name_at = reader.required(&fields, "name", "add name: decisions and logs name the rule by it");
         let from_at = reader.required(&fields, "from", "add from: who the rule is about");
         let name = name_at.and_then(|at| {
-            let name = identifier(reader, &at)?;
+            let name = identifier(reader, at)?;
             if !self.rule_names.insert(name.clone()) {
-                reader.refuse(&at, LoadCode::DuplicateRuleName);
+                reader.refuse(at, LoadCode::DuplicateRuleName);
             }
             Some(name)
         });
-        let mode = fields.get("mode").map(|at| reader.choice(&at, &MODES, MODES_HINT));
-        let mode = mode.unwrap_or(Some(Mode::Enforce));
+        let mode = reader.choice(fields.get("mode"), &MODES, MODES_HINT).unwrap_or(Mode::Enforce);
         let mut seen = Seen::default();
-        let from = from_at.and_then(|at| self.from(reader, &at, effect, &mut seen));
-        let methods = fields.get("methods").map(|at| methods(reader, &at));
-        let paths = fields.get("paths").map(|at| self.paths(reader, &at));
+        let from = from_at.and_then(|at| self.from(reader, at, effect, &mut seen));
+        let methods = fields.get("methods").map(|at| reader.texts(at, &method));
+        let paths = fields.get("paths").map(|at| self.paths(reader, at));
         if let Some(foreign) = seen.foreign {
             reader.warn(foreign, WarningCode::ForeignIdentity);
         }
@@ -265,17 +251,10 @@ impl<'a> Rules<'a> {
         {
             reader.warn(cn, WarningCode::CnWithoutIssuer);
         }
-        let rule = Rule {
-            name: name?.as_ref().into(),
-            effect,
-            mode: mode?,
-            from: from?,
-            methods,
-            paths,
-            uses: seen.uses,
-        };
+        let rule =
+            Rule { name: name?.as_ref().into(), effect, mode, from: from?, methods, paths, uses: seen.uses };
         if effect == Effect::Allow && is_open(&rule) {
-            reader.warn(reader.mark(at), WarningCode::OpenToAnyone);
+            reader.warn(reader.place(at), WarningCode::OpenToAnyone);
         }
         Some(rule)
     }
@@ -312,10 +291,8 @@ impl<'a> Rules<'a> {
                 return None;
             }
         }
-        let elements = reader.non_empty_array(at)?;
         let (mut principals, mut groups) = (Vec::new(), Vec::new());
-        for (index, element) in elements.into_iter().enumerate() {
-            let at = at.element(index, element);
+        for at in reader.non_empty_array(at) {
             if self.principals.is_full() {
                 break;
             }
@@ -345,7 +322,7 @@ impl<'a> Rules<'a> {
             reader.refuse(at, LoadCode::UndefinedGroup);
             return None;
         };
-        if let Some(group) = self.groups.get_mut(index) {
+        if let Some(group) = self.uses.get_mut(index) {
             group.is_used = true;
             group.is_allowed |= effect == Effect::Allow;
         }
@@ -359,26 +336,25 @@ impl<'a> Rules<'a> {
         }
         let lenient = TargetRules::Strict { allow_encoded_slash: true, allow_semicolon: true };
         let rules = self.target.unwrap_or(lenient);
-        let elements = reader.non_empty_array(at).unwrap_or_default();
-        let mut patterns = Vec::with_capacity(elements.len());
-        for (index, element) in elements.into_iter().enumerate() {
-            let at = at.element(index, element);
-            let Some(text) = reader.string(&at) else { continue };
-            match Pattern::parse(&text, &rules) {
-                Ok(pattern) => patterns.push(pattern),
-                Err(error) => {
-                    reader.refuse_with(&at, LoadCode::BadPath, path_hint(&text, &rules, error.offset))
-                }
-            }
-        }
-        patterns
+        reader.texts(at, &|text| {
+            Pattern::parse(text, &rules)
+                .map_err(|error| (LoadCode::BadPath, path_hint(text, &rules, error.offset)))
+        })
     }
 
     /// Doubts that need the whole policy.
-    fn warn(&mut self, reader: &mut Reader<'a>, allow_at: Option<&Cursor<'_, 'a>>, mode: Mode) {
-        for group in &mut self.groups {
-            if !group.is_used {
-                reader.warn(group.at.clone(), WarningCode::UnusedGroup);
+    fn warn(
+        &mut self,
+        reader: &mut Reader<'a>,
+        groups: Option<&Cursor<'_, 'a>>,
+        allow: Option<&Cursor<'_, 'a>>,
+        mode: Mode,
+    ) {
+        for group in &mut self.uses {
+            if let Some(groups) = groups
+                && !group.is_used
+            {
+                reader.warn(reader.place(&groups.member(&group.member)), WarningCode::UnusedGroup);
             }
             if group.is_allowed
                 && let Some(cn) = group.cn_without_issuer.take()
@@ -387,11 +363,11 @@ impl<'a> Rules<'a> {
             }
         }
         let is_closed = !self.allow.iter().any(|rule| rule.mode == Mode::Enforce);
-        if let Some(at) = allow_at
+        if let Some(at) = allow
             && is_closed
             && mode == Mode::Enforce
         {
-            reader.warn(reader.mark(at), WarningCode::NothingAllowed);
+            reader.warn(reader.place(at), WarningCode::NothingAllowed);
         }
     }
 }
@@ -405,21 +381,13 @@ fn is_open(rule: &Rule) -> bool {
         && rule.paths.as_ref().is_none_or(every_path)
 }
 
-fn methods<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Vec<Box<str>> {
-    let elements = reader.non_empty_array(at).unwrap_or_default();
-    let mut methods = Vec::with_capacity(elements.len());
-    for (index, element) in elements.into_iter().enumerate() {
-        let at = at.element(index, element);
-        let Some(text) = reader.string(&at) else { continue };
-        if is_method(text.as_bytes()) {
-            methods.push(text.as_ref().into());
-            continue;
-        }
-        let hint =
-            if text == "*" { "for every method leave methods out" } else { LoadCode::BadMethod.hint() };
-        reader.refuse_with(&at, LoadCode::BadMethod, hint);
+/// A method of a rule.
+fn method(text: &str) -> Result<Box<str>, Fault> {
+    if is_method(text.as_bytes()) {
+        return Ok(text.into());
     }
-    methods
+    let hint = if text == "*" { "for every method leave methods out" } else { LoadCode::BadMethod.hint() };
+    Err((LoadCode::BadMethod, hint))
 }
 
 /// What is likely meant where a pattern breaks.

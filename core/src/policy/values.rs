@@ -12,11 +12,8 @@ use super::address::{v4, v6};
 use super::principal::{Atom, NameRole};
 use crate::bytes::{contains, contains_any};
 use crate::dn::{AttributeType, NameText};
-use crate::load::LoadCode;
+use crate::load::{Fault, LoadCode};
 use crate::spiffe::{SpiffeId, has_spiffe_scheme, is_trust_domain};
-
-/// Why a text is refused: the code and the hint.
-pub(crate) type Fault = (LoadCode, &'static str);
 
 /// A fault with its code's usual hint.
 const fn plain(code: LoadCode) -> Fault {

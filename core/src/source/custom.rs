@@ -28,8 +28,8 @@ pub(super) fn form<'a>(
 ) -> Option<Form> {
     let headers = &mut source.headers;
     let carried = match (fields.get("certificate"), fields.get("fields")) {
-        (Some(at), None) => certificate(reader, &at, headers).map(Carried::Certificate),
-        (None, Some(at)) => field_forms(reader, &at, headers).map(Carried::Fields),
+        (Some(at), None) => certificate(reader, at, headers).map(Carried::Certificate),
+        (None, Some(at)) => field_forms(reader, at, headers).map(Carried::Fields),
         (None, None) => {
             let hint = "add \"certificate\", or \"fields\" where the proxy sends no certificate";
             reader.refuse_with(at, LoadCode::MissingKey, hint);
@@ -37,14 +37,14 @@ pub(super) fn form<'a>(
         }
         (Some(_), Some(at)) => {
             let hint = "keep one: what a certificate says need not be read elsewhere";
-            reader.refuse_with(&at, LoadCode::UnknownKey, hint);
+            reader.refuse_with(at, LoadCode::UnknownKey, hint);
             None
         }
     };
     let hint = "add \"verified\": \"promise\", \"never\", or a list of headers that say so";
     let verified = reader.required(fields, "verified", hint)?;
-    source.vouching_place = reader.place(&verified);
-    let vouching = vouching(reader, &verified, headers);
+    source.vouching_place = reader.place(verified);
+    let vouching = vouching(reader, verified, headers);
     Some(Form { carried: carried?, vouching: vouching? })
 }
 
@@ -67,17 +67,12 @@ fn certificate<'a>(
         ("form", Percent::Form),
         ("if-escaped", Percent::IfEscaped),
     ];
-    let percent = choice(
-        reader,
-        &fields,
-        "percent",
-        &percents,
-        "write \"none\", \"component\", \"literal\", \"form\" or \"if-escaped\"",
-    );
+    let hint = "write \"none\", \"component\", \"literal\", \"form\" or \"if-escaped\"";
+    let percent = reader.choice(fields.get("percent"), &percents, hint);
     let quotes = [("none", false), ("optional", true)];
-    let quotes = choice(reader, &fields, "quotes", &quotes, "write \"none\" or \"optional\"");
+    let quotes = reader.choice(fields.get("quotes"), &quotes, "write \"none\" or \"optional\"");
     let takes = [("only", false), ("first", true)];
-    let first_of_list = choice(reader, &fields, "take", &takes, "write \"only\" or \"first\"");
+    let first_of_list = reader.choice(fields.get("take"), &takes, "write \"only\" or \"first\"");
     let encodings = [
         ("pem", Encoding::Pem),
         ("pem-folded", Encoding::PemFolded),
@@ -85,14 +80,13 @@ fn certificate<'a>(
         ("base64", Encoding::Base64),
         ("byte-sequence", Encoding::ByteSequence),
     ];
-    let encoding_hint = "write \"pem\", \"pem-folded\", \"pem-chain\", \"base64\" or \"byte-sequence\"";
-    let encoding = reader
-        .required(&fields, "encoding", encoding_hint)
-        .and_then(|at| reader.choice(&at, &encodings, encoding_hint));
-    let absent = texts(reader, &fields, "absent", Emptiness::Refused);
-    let sha256 = fields.get("sha256").and_then(|at| fingerprint(reader, &at, headers));
+    let hint = "write \"pem\", \"pem-folded\", \"pem-chain\", \"base64\" or \"byte-sequence\"";
+    let encoding_at = reader.required(&fields, "encoding", hint);
+    let encoding = reader.choice(encoding_at, &encodings, hint);
+    let absent = texts(reader, fields.get("absent"), Emptiness::Refused);
+    let sha256 = fields.get("sha256").and_then(|at| fingerprint(reader, at, headers));
     let chain = fields.get("chain").and_then(|at| {
-        let fields = reader.fields(&at, &["header"], "the key of chain is header")?;
+        let fields = reader.fields(at, &["header"], "the key of chain is header")?;
         required_header(reader, &fields, "chain", headers)
     });
     let first_of_list = first_of_list.unwrap_or_default();
@@ -101,7 +95,7 @@ fn certificate<'a>(
         && let Some(at) = fields.get("take")
     {
         let hint = "only base64 comes in comma lists; of several PEM blocks \"pem-chain\" takes the first";
-        reader.refuse_with(&at, LoadCode::UnknownValue, hint);
+        reader.refuse_with(at, LoadCode::UnknownValue, hint);
     }
     Some(CertificateForm {
         header: header?,
@@ -130,13 +124,13 @@ fn field_forms<'a>(
     let mut forms = FieldForms::default();
     for (key, at) in fields.iter() {
         match key {
-            "sha256" => forms.sha256 = fingerprint(reader, &at, headers),
-            "subject" => forms.subject = name(reader, &at, "subject", headers),
-            "issuer" => forms.issuer = name(reader, &at, "issuer", headers),
-            "uri" => forms.uri = names(reader, &at, "uri", headers),
-            "dns" => forms.dns = names(reader, &at, "dns", headers),
+            "sha256" => forms.sha256 = fingerprint(reader, at, headers),
+            "subject" => forms.subject = name(reader, at, "subject", headers),
+            "issuer" => forms.issuer = name(reader, at, "issuer", headers),
+            "uri" => forms.uri = names(reader, at, "uri", headers),
+            "dns" => forms.dns = names(reader, at, "dns", headers),
             _ => {
-                let keys = reader.fields(&at, &["header"], "the key of spiffe is header");
+                let keys = reader.fields(at, &["header"], "the key of spiffe is header");
                 forms.spiffe = keys.and_then(|keys| required_header(reader, &keys, "spiffe", headers));
             }
         }
@@ -152,7 +146,7 @@ fn fingerprint<'a>(
     let choices = [("hex", HashEncoding::Hex), ("base64", HashEncoding::Base64)];
     let hint = "write \"hex\" or \"base64\"";
     let keys = reader.fields(at, &["header", "encoding"], "the keys of sha256 are header and encoding")?;
-    let encoding = choice(reader, &keys, "encoding", &choices, hint).unwrap_or(HashEncoding::Hex);
+    let encoding = reader.choice(keys.get("encoding"), &choices, hint).unwrap_or(HashEncoding::Hex);
     required_header(reader, &keys, "sha256", headers).map(|slot| (slot, encoding))
 }
 
@@ -169,12 +163,12 @@ fn name<'a>(
     ];
     let hint = "write \"rfc4514\", \"rfc4514-forward\" or \"der-base64\"; the form with slashes is ambiguous";
     let keys = reader.fields(at, &["header", "dialect"], "the keys of a name are header and dialect")?;
-    let dialect = choice(reader, &keys, "dialect", &choices, hint).unwrap_or(Dialect::Rfc4514);
+    let dialect = reader.choice(keys.get("dialect"), &choices, hint).unwrap_or(Dialect::Rfc4514);
     if dialect == Dialect::DerBase64
         && !cfg!(feature = "x509")
         && let Some(at) = keys.get("dialect")
     {
-        reader.refuse(&at, LoadCode::CertificatesNotRead);
+        reader.refuse(at, LoadCode::CertificatesNotRead);
     }
     required_header(reader, &keys, role, headers).map(|slot| (slot, dialect))
 }
@@ -188,14 +182,14 @@ fn names<'a>(
     let choices = [("single", List::Single), ("base64", List::Base64)];
     let hint = "write \"single\" or \"base64\"; names that are not encoded cannot share a header";
     let keys = reader.fields(at, &["header", "list"], "the keys of a list of names are header and list")?;
-    let list = choice(reader, &keys, "list", &choices, hint).unwrap_or(List::Single);
+    let list = reader.choice(keys.get("list"), &choices, hint).unwrap_or(List::Single);
     required_header(reader, &keys, role, headers).map(|slot| (slot, list))
 }
 
 fn vouching<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, headers: &mut Headers) -> Option<Vouching> {
     if at.kind() == Kind::String {
         let choices = [("promise", true), ("never", false)];
-        let promised = reader.choice(at, &choices, "write \"promise\" or \"never\"")?;
+        let promised = reader.choice(Some(at), &choices, "write \"promise\" or \"never\"")?;
         return Some(if promised { Vouching::Promise } else { Vouching::Never });
     }
     if at.kind() != Kind::Array {
@@ -204,15 +198,16 @@ fn vouching<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, headers: &mut Head
         return None;
     }
     let mut signals = Vec::new();
-    for (index, element) in reader.non_empty_array(at)?.into_iter().enumerate() {
-        let at = at.element(index, element);
-        if index >= SIGNALS {
+    let mut count = 0_usize;
+    for at in reader.non_empty_array(at) {
+        if count >= SIGNALS {
             reader.refuse_with(&at, LoadCode::OutOfRange, "write at most 4 headers");
             break;
         }
-        signals.push(signal(reader, &at, headers));
+        count = count.saturating_add(1);
+        signals.extend(signal(reader, &at, headers));
     }
-    signals.into_iter().collect::<Option<Vec<_>>>().map(|signals| Vouching::Signals(Cow::Owned(signals)))
+    (count > 0 && signals.len() == count).then_some(Vouching::Signals(Cow::Owned(signals)))
 }
 
 const SIGNAL_KEYS: [&str; 5] = ["header", "accept", "none", "says", "withoutCertificate"];
@@ -222,13 +217,13 @@ fn signal<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>, headers: &mut Header
     let fields = reader.fields(at, &SIGNAL_KEYS, SIGNAL_HINT)?;
     let header = required_header(reader, &fields, "verify", headers);
     let accept = reader.required(&fields, "accept", "add accept: the values that mean yes");
-    let accept = accept.map(|_| texts(reader, &fields, "accept", Emptiness::Allowed));
-    let none = texts(reader, &fields, "none", Emptiness::Refused);
+    let accept = accept.map(|_| texts(reader, accept, Emptiness::Allowed));
+    let none = texts(reader, fields.get("none"), Emptiness::Refused);
     let says = [("verified", Says::Verified), ("present", Says::Present)];
-    let says = choice(reader, &fields, "says", &says, "write \"verified\" or \"present\"");
+    let says = reader.choice(fields.get("says"), &says, "write \"verified\" or \"present\"");
     let without = [("none", Without::None), ("not-accepted", Without::NotAccepted), ("any", Without::Any)];
     let hint = "write \"none\", \"not-accepted\" or \"any\"";
-    let without = choice(reader, &fields, "withoutCertificate", &without, hint);
+    let without = reader.choice(fields.get("withoutCertificate"), &without, hint);
     Some(Signal {
         header: header?,
         accept: accept?,
@@ -245,11 +240,10 @@ enum Emptiness {
     Allowed,
 }
 
-fn texts<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, key: &str, emptiness: Emptiness) -> Texts {
-    let Some(at) = fields.get(key) else { return Texts::NONE };
+fn texts<'a>(reader: &mut Reader<'a>, at: Option<&Cursor<'_, 'a>>, emptiness: Emptiness) -> Texts {
+    let Some(at) = at else { return Texts::NONE };
     let mut texts = Vec::new();
-    for (index, element) in reader.non_empty_array(&at).unwrap_or_default().into_iter().enumerate() {
-        let at = at.element(index, element);
+    for at in reader.non_empty_array(at) {
         let text = match emptiness {
             Emptiness::Refused => reader.string(&at),
             Emptiness::Allowed => reader.any_string(&at),
@@ -257,16 +251,6 @@ fn texts<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, key: &str, emptin
         texts.extend(text.map(|text| Box::from(text.as_ref())));
     }
     Texts::Written(texts)
-}
-
-fn choice<'a, T: Copy>(
-    reader: &mut Reader<'a>,
-    fields: &Fields<'_, 'a>,
-    key: &str,
-    choices: &[(&str, T)],
-    hint: &'static str,
-) -> Option<T> {
-    fields.get(key).and_then(|at| reader.choice(&at, choices, hint))
 }
 
 /// The `header` of an object: no two of a source may be one.
@@ -277,9 +261,9 @@ fn required_header<'a>(
     headers: &mut Headers,
 ) -> Option<Slot> {
     let at = reader.required(fields, "header", "add header: the name of the header")?;
-    let name = header_name(reader, &at)?;
+    let name = header_name(reader, at)?;
     if headers.iter().any(|(_, taken)| is_alias(name.as_bytes(), taken)) {
-        reader.refuse(&at, LoadCode::HeaderConflict);
+        reader.refuse(at, LoadCode::HeaderConflict);
     }
     // A source has about ten headers at most.
     let slot = u8::try_from(headers.len()).ok().map(Slot);

@@ -1,11 +1,11 @@
 //! The `source` object of a deployment, as written.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::form::{Carried, Form};
 use super::read;
-use crate::json::Text;
 use crate::limits::HostLimits;
 use crate::load::{Document, LoadErrors, Place, Warning};
 use crate::policy::principal::{Atom, Attribute};
@@ -97,7 +97,7 @@ pub struct SourceDocument {
     /// `preset`.
     pub preset: Preset,
     /// How certificates are forwarded; `None` for Envoy's elements and for a connection.
-    pub form: Option<Form>,
+    pub form: Option<Cow<'static, Form>>,
     /// The headers that are read: role and lower-case name, after `headers` renamed them. A
     /// [`Slot`](super::form::Slot) counts into them; a connection has none.
     pub headers: Vec<(Box<str>, Box<str>)>,
@@ -141,9 +141,7 @@ impl SourceDocument {
     /// # Errors
     /// Every fault, in the order of the text.
     pub fn parse(text: &[u8], limits: HostLimits) -> Result<(Self, Vec<Warning>), LoadErrors> {
-        let text =
-            Text::parse(text, Document::Source, limits.document_bytes).map_err(|error| Vec::from([error]))?;
-        let mut reader = Reader::new(text);
+        let mut reader = Reader::new(text, Document::Source, limits)?;
         let root = reader.root();
         let source = Self::read(&mut reader, &root);
         reader.result(source)
@@ -161,8 +159,8 @@ impl SourceDocument {
 
     /// Whether a policy may ask for an attribute of the caller's certificate.
     #[must_use]
-    pub const fn carries(&self, attribute: Attribute) -> bool {
-        match (&self.form, self.preset) {
+    pub fn carries(&self, attribute: Attribute) -> bool {
+        match (self.form.as_deref(), self.preset) {
             (Some(Form { carried: Carried::Fields(fields), .. }), _) => match attribute {
                 Attribute::Sha256 => fields.sha256.is_some(),
                 Attribute::Subject => fields.subject.is_some(),

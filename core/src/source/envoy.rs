@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::certificates::{Certificates, Known};
 use super::chain::{self, Hop, Trusted};
-use super::document::{SourceDocument, XfccFormat};
+use super::document::{EnvoyOptions, XfccFormat};
 use super::element::Fields;
 use super::form::{CertificateForm, Encoding, Percent, Slot, Texts};
 use super::{Needs, Refusal, connection, decode, hex_sha256, is_dns_name};
@@ -57,8 +57,7 @@ pub(crate) struct Around<'a> {
 }
 
 impl Envoy {
-    pub(crate) fn new(document: &SourceDocument, needs: Needs) -> Self {
-        let options = &document.envoy;
+    pub(crate) fn new(options: &EnvoyOptions, needs: Needs) -> Self {
         Self {
             format: options.format,
             ordered_keys: options.ordered_keys,

@@ -1,5 +1,6 @@
 //! Reads the `source` object.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
 use super::custom;
@@ -75,7 +76,7 @@ fn of_preset(preset: Preset, place: Place, preset_place: Place) -> SourceDocumen
     SourceDocument {
         preset,
         form: row.and_then(|row| match &row.carrier {
-            Carrier::Headers(form) => Some(form.clone()),
+            Carrier::Headers(form) => Some(Cow::Borrowed(form)),
             Carrier::Xfcc | Carrier::Connection | Carrier::Custom => None,
         }),
         headers: headers.iter().map(|(role, name)| ((*role).into(), (*name).into())).collect(),
@@ -121,70 +122,64 @@ pub(super) fn source<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option
         Preset::Envoy => {
             envoy(reader, &fields, &mut source);
             if source.envoy.format == XfccFormat::Text && !source.envoy.read_certificate {
-                let mark = reader.mark(fields.get("format").as_ref().unwrap_or(at));
-                reader.warn(mark, WarningCode::TextFormUnsafe);
+                let place = reader.place(fields.get("format").unwrap_or(at));
+                reader.warn(place, WarningCode::TextFormUnsafe);
             }
         }
         Preset::Connection => {
-            source.verified_by_listener = fields.get("verifiedBy").is_some_and(|at| {
-                reader.choice(&at, &[("listener", true)], "write \"listener\"").unwrap_or_default()
-            });
+            let choices = [("listener", true)];
+            let listener = reader.choice(fields.get("verifiedBy"), &choices, "write \"listener\"");
+            source.verified_by_listener = listener.unwrap_or_default();
         }
-        Preset::Custom => source.form = Some(custom::form(reader, at, &fields, &mut source)?),
+        Preset::Custom => {
+            source.form = Some(Cow::Owned(custom::form(reader, at, &fields, &mut source)?));
+        }
         _ => {}
     }
-    let vouched_at = fields.get("verified").unwrap_or(preset_at);
+    let vouched_at = fields.get("verified").unwrap_or(&preset_at);
     let is_never = source.form.as_ref().is_some_and(|form| !form.vouching.can_verify());
     if is_never && source.require_verified {
-        reader.refuse(&vouched_at, LoadCode::NeverVerified);
+        reader.refuse(vouched_at, LoadCode::NeverVerified);
     }
     let is_certificate =
         source.form.as_ref().is_some_and(|form| matches!(form.carried, Carried::Certificate(_)));
     if is_certificate && !cfg!(feature = "x509") {
-        reader
-            .refuse(fields.get("certificate").as_ref().unwrap_or(&vouched_at), LoadCode::CertificatesNotRead);
+        reader.refuse(fields.get("certificate").unwrap_or(vouched_at), LoadCode::CertificatesNotRead);
     }
     Some(source)
 }
 
 fn common<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut SourceDocument) {
     if let Some(at) = fields.get("headers") {
-        headers(reader, &at, &mut source.headers);
+        headers(reader, at, &mut source.headers);
         // The names that were not given stay, and may be those that were.
         let names = &source.headers;
         let is_taken = |(at, name): (usize, &str)| {
             names.iter().take(at).any(|(_, other)| is_alias(name.as_bytes(), other))
         };
         if names.iter().map(|(_, name)| &**name).enumerate().any(is_taken) {
-            reader.refuse(&at, LoadCode::HeaderConflict);
+            reader.refuse(at, LoadCode::HeaderConflict);
         }
     }
-    if let Some(at) = fields.get("requireVerified") {
-        source.require_verified = reader.boolean(&at).unwrap_or(true);
-        if !source.require_verified {
-            reader.warn(reader.mark(&at), WarningCode::VerificationNotRequired);
-        }
+    let verified_at = fields.get("requireVerified");
+    source.require_verified = reader.switch(verified_at, true);
+    if let Some(at) = verified_at
+        && !source.require_verified
+    {
+        reader.warn(reader.place(at), WarningCode::VerificationNotRequired);
     }
-    if let Some(at) = fields.get("validity") {
-        let choices = [
-            ("when-known", Validity::WhenKnown),
-            ("required", Validity::Required),
-            ("ignore", Validity::Ignore),
-        ];
-        let hint = "write \"when-known\", \"required\" or \"ignore\"";
-        source.validity = reader.choice(&at, &choices, hint).unwrap_or(Validity::WhenKnown);
-        source.validity_place = Some(reader.place(&at));
-    }
-    if let Some(at) = fields.get("clockSkewSeconds") {
-        let hint = "write seconds from 0 to 4294967295";
-        source.clock_skew_seconds =
-            reader.integer_in(&at, 0..=i64::from(u32::MAX), hint).unwrap_or(CLOCK_SKEW_SECONDS);
-    }
-    if let Some(at) = fields.get("maxHeaderBytes") {
-        let most = i64::try_from(HEADER_BYTES).unwrap_or(i64::MAX);
-        source.max_header_bytes =
-            reader.integer_in(&at, 1..=most, "write bytes from 1 to 65536").unwrap_or(HEADER_BYTES);
-    }
+    let validity_at = fields.get("validity");
+    let choices =
+        [("when-known", Validity::WhenKnown), ("required", Validity::Required), ("ignore", Validity::Ignore)];
+    let hint = "write \"when-known\", \"required\" or \"ignore\"";
+    source.validity = reader.choice(validity_at, &choices, hint).unwrap_or(Validity::WhenKnown);
+    source.validity_place = validity_at.map(|at| reader.place(at));
+    let (skew, hint) = (fields.get("clockSkewSeconds"), "write seconds from 0 to 4294967295");
+    source.clock_skew_seconds = reader.integer_in(skew, (0, u32::MAX), hint, CLOCK_SKEW_SECONDS);
+    let most = u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX);
+    let (bytes, hint) = (fields.get("maxHeaderBytes"), "write bytes from 1 to 65536");
+    let bytes = reader.integer_in(bytes, (1, most), hint, most);
+    source.max_header_bytes = usize::try_from(bytes).unwrap_or(HEADER_BYTES);
 }
 
 /// `headers`: new names for the roles of the preset.
@@ -244,25 +239,24 @@ const NOT_FOR_IDENTITIES: [&str; 12] = [
 
 fn envoy<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut SourceDocument) {
     let options = &mut source.envoy;
-    if let Some(at) = fields.get("format") {
-        let choices = [("text", XfccFormat::Text), ("json", XfccFormat::Json)];
-        options.format =
-            reader.choice(&at, &choices, "write \"text\" or \"json\"").unwrap_or(XfccFormat::Text);
-    }
-    if let Some(at) = fields.get("read") {
-        let choices = [("fields", false), ("certificate", true)];
-        let choice = reader.choice(&at, &choices, "write \"fields\" or \"certificate\"");
-        options.read_certificate = choice == Some(true);
-        if options.read_certificate && !cfg!(feature = "x509") {
-            reader.refuse(&at, LoadCode::CertificatesNotRead);
-        }
+    let choices = [("text", XfccFormat::Text), ("json", XfccFormat::Json)];
+    let format = reader.choice(fields.get("format"), &choices, "write \"text\" or \"json\"");
+    options.format = format.unwrap_or(XfccFormat::Text);
+    let read_at = fields.get("read");
+    let choices = [("fields", false), ("certificate", true)];
+    let read = reader.choice(read_at, &choices, "write \"fields\" or \"certificate\"");
+    options.read_certificate = read.unwrap_or_default();
+    if let Some(at) = read_at
+        && options.read_certificate
+        && !cfg!(feature = "x509")
+    {
+        reader.refuse(at, LoadCode::CertificatesNotRead);
     }
     if let Some(at) = fields.get("fields") {
         (options.has_subject, options.has_uri, options.has_dns) = (false, false, false);
-        for (index, element) in reader.non_empty_array(&at).unwrap_or_default().into_iter().enumerate() {
-            let at = at.element(index, element);
+        for at in reader.non_empty_array(at) {
             let choices = [("subject", 0_u8), ("uri", 1), ("dns", 2)];
-            match reader.choice(&at, &choices, "write \"subject\", \"uri\" or \"dns\"") {
+            match reader.choice(Some(&at), &choices, "write \"subject\", \"uri\" or \"dns\"") {
                 Some(0) => options.has_subject = true,
                 Some(1) => options.has_uri = true,
                 Some(_) => options.has_dns = true,
@@ -271,17 +265,15 @@ fn envoy<'a>(reader: &mut Reader<'a>, fields: &Fields<'_, 'a>, source: &mut Sour
         }
     }
     if let Some(at) = fields.get("trustedProxies") {
-        for (index, element) in reader.non_empty_array(&at).unwrap_or_default().into_iter().enumerate() {
-            options.trusted_proxies.extend(trusted_proxy(reader, &at.element(index, element)));
+        for at in reader.non_empty_array(at) {
+            options.trusted_proxies.extend(trusted_proxy(reader, &at));
         }
     }
-    if let Some(at) = fields.get("bindConnection") {
-        options.bind_connection = reader.boolean(&at);
-    }
-    if let Some(at) = fields.get("keyOrder") {
-        let choices = [("envoy", true), ("any", false)];
-        options.ordered_keys = reader.choice(&at, &choices, "write \"envoy\" or \"any\"").unwrap_or(true);
-    }
+    let bind_at = fields.get("bindConnection");
+    options.bind_connection = bind_at.map(|_| reader.switch(bind_at, false));
+    let orders = [("envoy", true), ("any", false)];
+    let ordered = reader.choice(fields.get("keyOrder"), &orders, "write \"envoy\" or \"any\"");
+    options.ordered_keys = ordered.unwrap_or(true);
 }
 
 /// A SPIFFE ID, or `{"spiffeUnder": …}` with a path.
@@ -298,12 +290,12 @@ fn trusted_proxy<'a>(reader: &mut Reader<'a>, at: &Cursor<'_, 'a>) -> Option<Ato
     let hint = "write one SPIFFE ID as a plain string, or {\"spiffeUnder\": \"spiffe://…\"}";
     let fields = reader.fields(at, &["spiffeUnder"], hint)?;
     let at = reader.required(&fields, "spiffeUnder", hint)?;
-    let text = reader.string(&at)?;
+    let text = reader.string(at)?;
     match values::spiffe_under(&text) {
         // Its ID has no path exactly if it would not do as a caller's ID.
-        Ok(_) if values::spiffe(&text).is_err() => reader.refuse(&at, LoadCode::WholeTrustDomain),
+        Ok(_) if values::spiffe(&text).is_err() => reader.refuse(at, LoadCode::WholeTrustDomain),
         Ok(proxies) => return Some(proxies),
-        Err((code, hint)) => reader.refuse_with(&at, code, hint),
+        Err((code, hint)) => reader.refuse_with(at, code, hint),
     }
     None
 }
