@@ -7,13 +7,14 @@ use core::net::IpAddr;
 use core::slice::Iter;
 
 use crate::dn::NameText;
+use crate::fingerprint::Fingerprint;
 use crate::xfcc::text;
 
 /// A caller's certificate as a source gives it to the policy.
 #[derive(Clone, Debug)]
 pub struct Credential<'a> {
     /// SHA-256 of the DER.
-    pub sha256: Option<[u8; 32]>,
+    pub sha256: Option<Fingerprint>,
     /// Whether somebody vouches for it.
     pub verified: bool,
     /// First and last second of its validity, since 1970, both included.

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+use crate::fingerprint::Fingerprint;
 use crate::print::{self, decimal, json_string};
 use crate::reason::{Detail, Reason};
 
@@ -79,7 +80,7 @@ pub struct Decision<'g, 'r> {
     /// Whether somebody vouches for the certificate; `None` without a credential.
     pub verified: Option<bool>,
     /// SHA-256 of the certificate; `None` without a credential.
-    pub sha256: Option<[u8; 32]>,
+    pub sha256: Option<Fingerprint>,
     /// The last second of the certificate's validity, since 1970, when a caller was authenticated whose
     /// source carries it; for operators, not part of the JSON form.
     pub not_after: Option<i64>,
@@ -132,7 +133,7 @@ impl Decision<'_, '_> {
             Some(false) => ",\"verified\":false",
             None => ",\"verified\":null",
         });
-        member(out, "sha256", self.sha256.as_ref().map(hex).as_deref());
+        member(out, "sha256", self.sha256.as_ref().map(|sha256| hex(sha256.bytes())).as_deref());
         out.push_str(",\"shadow\":");
         match &self.shadow {
             None => out.push_str("null"),

@@ -310,15 +310,16 @@ impl Gate {
         let spiffe = match authenticate::check(credential, &self.source, domains, request.now) {
             Ok(spiffe) => spiffe,
             Err(refusal) => {
-                let Credential { verified, sha256, .. } = *credential;
-                return Decision { verified: Some(verified), sha256, ..self.refuse(refusal) };
+                let Credential { verified, sha256, .. } = credential;
+                let sha256 = sha256.clone();
+                return Decision { verified: Some(*verified), sha256, ..self.refuse(refusal) };
             }
         };
         let facts = Facts { credential, spiffe: spiffe.as_deref() };
         let rulings = self.policy.rule(request.method, target, Caller::Facts(&facts), trace);
         Decision {
             verified: Some(credential.verified),
-            sha256: credential.sha256,
+            sha256: credential.sha256.clone(),
             not_after: credential.window.map(|(_, last)| last),
             identity: authenticate::identity(credential, spiffe),
             ..self.decision(rulings.enforced, rulings.with_shadow)

@@ -35,6 +35,8 @@ mod with_std {
 
     #[derive(Debug)]
     struct Entry<V> {
+        /// Of its end; only where this is the same, the texts are compared.
+        hash: u64,
         text: Box<[u8]>,
         value: V,
     }
@@ -52,7 +54,9 @@ mod with_std {
             if sets.is_empty() {
                 return None;
             }
-            let entry = sets.get(self.set_of(text))?.iter().find(|entry| is_same(&entry.text, text))?;
+            let hash = self.hash(text);
+            let is_found = |entry: &&Entry<V>| entry.hash == hash && is_same(&entry.text, text);
+            let entry = sets.get(Self::set_of(hash))?.iter().find(is_found)?;
             Some(entry.value.clone())
         }
 
@@ -66,20 +70,26 @@ mod with_std {
             if sets.is_empty() {
                 sets.resize_with(Self::SETS, Vec::new);
             }
-            if let Some(set) = sets.get_mut(self.set_of(text)) {
+            let hash = self.hash(text);
+            if let Some(set) = sets.get_mut(Self::set_of(hash)) {
                 set.truncate(WAYS.saturating_sub(1));
-                set.insert(0, Entry { text: text.into(), value });
+                set.insert(0, Entry { hash, text: text.into(), value });
             }
         }
 
-        /// By the end of the text: which of a set it is, only the whole tells.
-        fn set_of(&self, text: &[u8]) -> usize {
+        /// Of the end of a text.
+        fn hash(&self, text: &[u8]) -> u64 {
             let mut hasher = self.hasher.build_hasher();
             hasher.write_usize(text.len());
             hasher.write(text.last_chunk::<END>().map_or(text, |end| end));
+            hasher.finish()
+        }
+
+        /// Where a text stands, if it is kept: which of a set it is, only the whole tells.
+        fn set_of(hash: u64) -> usize {
             // The low bits, for as many sets as a power of two.
             const { assert!(Self::SETS.is_power_of_two()) };
-            usize::try_from(hasher.finish() & const { Self::SETS as u64 - 1 }).unwrap_or_default()
+            usize::try_from(hash & const { Self::SETS as u64 - 1 }).unwrap_or_default()
         }
 
         /// How many texts are kept.

@@ -18,6 +18,7 @@ pub mod credential;
 pub mod decision;
 pub mod deployment;
 pub mod dn;
+mod fingerprint;
 pub mod gate;
 pub mod json;
 mod kept;
@@ -43,6 +44,7 @@ pub mod x509;
 pub mod xfcc;
 
 pub use decision::{Decision, Identity, IdentityType, Shadow, Verdict};
+pub use fingerprint::Fingerprint;
 pub use gate::{ConnectionForm, ConnectionUse, Documents, Gate, LogMode};
 pub use load::{Document, LoadCode, LoadError, Warning, WarningCode};
 pub use reason::{Detail, Reason};

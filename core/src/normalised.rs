@@ -30,7 +30,7 @@ pub fn to_json(credential: &Credential<'_>, verified: Option<bool>, pem: Option<
     if let Some(sha256) = &credential.sha256 {
         json_key(&mut out, "fingerprint256");
         out.push('"');
-        out.push_str(&hex(sha256).to_ascii_uppercase());
+        out.push_str(&hex(sha256.bytes()).to_ascii_uppercase());
         out.push('"');
     }
     alt_names(&mut out, &credential.names);
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn fingerprint_serial_number_and_times_have_one_spelling() {
         let credential = Credential {
-            sha256: Some([0xAB; 32]),
+            sha256: Some([0xAB; 32].into()),
             serial: Some(&[1, 0xFF]),
             window: Some((-1, 253_402_300_799)),
             ..NOTHING

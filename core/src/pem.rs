@@ -62,22 +62,28 @@ fn block(text: &[u8], breaks: Breaks) -> Result<(Vec<u8>, &[u8]), Detail> {
         let inner = text.strip_prefix(BEGIN)?;
         let (body, rest) = inner.split_at_checked(end(inner)?)?;
         let mut text = Vec::with_capacity(body.len());
-        let mut lines = body.split(|byte| *byte == b'\n').peekable();
-        while let Some(line) = lines.next() {
+        let mut body = body;
+        while let Some(at) = memchr::memchr(b'\n', body) {
+            let (line, after) = body.split_at_checked(at)?;
             // A CR alone is a line break to some readers and not to others.
-            let is_ended = lines.peek().is_some();
-            let line = line.strip_suffix(b"\r").filter(|_| is_ended).unwrap_or(line);
-            match breaks {
-                Breaks::Lines => text.extend_from_slice(line),
-                Breaks::Folded => line
-                    .split(|byte| matches!(byte, b' ' | b'\t'))
-                    .for_each(|part| text.extend_from_slice(part)),
-            }
+            unfold(line.strip_suffix(b"\r").unwrap_or(line), breaks, &mut text);
+            body = after.get(1..)?;
         }
+        unfold(body, breaks, &mut text);
         let der = STANDARD.decode(text).ok().filter(|der| !der.is_empty())?;
         Some((der, rest.strip_prefix(END)?.trim_ascii_start()))
     };
     find().ok_or(Detail::BadEncoding)
+}
+
+/// Appends a line.
+fn unfold(line: &[u8], breaks: Breaks, text: &mut Vec<u8>) {
+    match breaks {
+        Breaks::Lines => text.extend_from_slice(line),
+        Breaks::Folded => {
+            line.split(|byte| matches!(byte, b' ' | b'\t')).for_each(|part| text.extend_from_slice(part));
+        }
+    }
 }
 
 /// A DER certificate as PEM: lines of 64 characters, each ended by LF.

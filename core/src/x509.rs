@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bytes ──► at most 16 KiB ──► own walk over all DER ──► own walk over the parts ──► x509-parser
-//!                              lengths, tags, values     order, defaults, names      reads them
+//!                              lengths, tags, values     order, defaults, times      reads the names
 //! ```
 //!
 //! The parser is lenient: it passes non-minimal lengths, trailing bytes, names with NUL, a second
@@ -25,9 +25,12 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use sha2::{Digest, Sha256};
+
 pub use crate::credential::{AltName, Extension};
 use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
+use crate::fingerprint::Fingerprint;
 use crate::reason::codes;
 pub use presented::{ReadError, normalised};
 
@@ -145,7 +148,7 @@ impl Name {
     /// The first rule that the bytes break.
     pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
         shape::check_name(der)?;
-        read::name_alone(der).ok_or(X509Error { code: X509Code::Unreadable, offset: 0 })
+        read::name(der).ok_or(UNREADABLE)
     }
 
     /// The text with what compares it.
@@ -175,22 +178,90 @@ impl Certificate {
     /// The first rule that the bytes break.
     pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
         let outline = shape::check(der)?;
-        read::certificate(der, &outline).ok_or(X509Error { code: X509Code::Unreadable, offset: 0 })
+        let whole = || {
+            let sha256: [u8; 32] = Sha256::digest(der).into();
+            let leaf = read::leaf(sha256.into(), &outline)?;
+            Some(Self {
+                sha256,
+                subject: leaf.subject,
+                issuer: leaf.issuer,
+                serial: leaf.serial,
+                not_before: leaf.window.0,
+                not_after: leaf.window.1,
+                other_alt_names: outline.alt_name_count.saturating_sub(leaf.alt_names.len()),
+                alt_names: leaf.alt_names,
+                is_ca: outline.is_ca,
+                may_sign_certificates: outline.may_sign_certificates,
+                extended_key_usages: read::usages(&outline)?,
+                extensions: read::extensions(&outline)?,
+            })
+        };
+        whole().ok_or(UNREADABLE)
     }
 
     /// As a source gives it to the policy.
-    pub(crate) fn credential(&self, verified: bool) -> Credential<'_> {
+    fn credential(&self, verified: bool) -> Credential<'_> {
         Credential {
-            sha256: Some(self.sha256),
+            sha256: Some(self.sha256.into()),
             verified,
             window: Some((self.not_before, self.not_after)),
-            // X509-SVID, section 5.2, asks for both.
             is_ca: self.is_ca || self.may_sign_certificates,
             subject: Some(self.subject.as_text()),
             issuer: Some(self.issuer.as_text()),
             serial: Some(&self.serial),
             names: AltNames::Whole(&self.alt_names),
             extensions: &self.extensions,
+        }
+    }
+}
+
+const UNREADABLE: X509Error = X509Error { code: X509Code::Unreadable, offset: 0 };
+
+/// What policies see of a certificate, and hosts tell of it.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    /// Holds the DER.
+    sha256: Fingerprint,
+    subject: Name,
+    issuer: Name,
+    serial: Box<[u8]>,
+    window: (i64, i64),
+    alt_names: Vec<AltName>,
+    is_ca: bool,
+    texts: Vec<Extension>,
+}
+
+impl Leaf {
+    /// Reads a DER certificate, and keeps it.
+    ///
+    /// # Errors
+    /// The first rule that the bytes break.
+    pub(crate) fn from_der(der: Vec<u8>) -> Result<Self, X509Error> {
+        let sha256 = Fingerprint::of(der);
+        let outline = shape::check(sha256.der().unwrap_or_default())?;
+        read::leaf(sha256.clone(), &outline).ok_or(UNREADABLE)
+    }
+
+    pub(crate) const fn sha256(&self) -> &Fingerprint {
+        &self.sha256
+    }
+
+    /// All that are not of other kinds, in order.
+    pub(crate) fn alt_names(&self) -> &[AltName] {
+        &self.alt_names
+    }
+
+    pub(crate) fn credential(&self, verified: bool) -> Credential<'_> {
+        Credential {
+            sha256: Some(self.sha256.clone()),
+            verified,
+            window: Some(self.window),
+            is_ca: self.is_ca,
+            subject: Some(self.subject.as_text()),
+            issuer: Some(self.issuer.as_text()),
+            serial: Some(&self.serial),
+            names: AltNames::Whole(&self.alt_names),
+            extensions: &self.texts,
         }
     }
 }

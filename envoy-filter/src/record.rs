@@ -109,7 +109,7 @@ mod tests {
             rule: None,
             identity: Some(Identity { kind: IdentityType::Cn, name: Cow::Borrowed(name) }),
             verified: Some(true),
-            sha256: Some([0x17; 32]),
+            sha256: Some([0x17; 32].into()),
             not_after: None,
             shadow: None,
         }

@@ -10,14 +10,15 @@
 //! | 2 | detail + 1 |
 //! | 3 | kind of name + 1 |
 //! | 4 | verified: 0 `null`, 1 false, 2 true |
-//! | 5 | 1 when there is a fingerprint |
+//! | 5 | fingerprint: 0 none, 1 it is here, 2 it is still to be computed of the certificate |
 //! | 6 | shadow: 0 `null`, 1 refused, 2 allowed |
 //! | 7 | shadow's reason |
 //! | 8, 10 | status, shadow's status (2 bytes each; 0 when allowed) |
-//! | 12 .. 44 | the fingerprint |
+//! | 12 .. 44 | the fingerprint, or the length of the certificate (4 bytes) |
 //! | 44 .. | rule, shadow's rule, identity (UTF-8), name and value of the identity header, each as a 4-byte length + 1 and its bytes |
 //! | then | number of names (4 bytes), names of header lines to remove, each as length + 1 and bytes |
 //! | then, when refused | body, number of header lines, names and values, each as length + 1 and bytes |
+//! | at the end | the certificate in DER, when its fingerprint is still to be computed |
 
 use peergate_core::decision::IdentityType;
 use peergate_core::{Decision, Detail, Gate, Reason, Request, Verdict};
@@ -29,19 +30,20 @@ const KINDS: [IdentityType; 3] = [IdentityType::Spiffe, IdentityType::Dns, Ident
 pub(crate) fn write(gate: &Gate, request: &Request<'_>, decision: &Decision<'_, '_>, out: &mut Vec<u8>) {
     out.clear();
     let shadow = decision.shadow.as_ref();
+    let fingerprint = Fingerprint::of(decision);
     out.extend_from_slice(&[
         u8::from(decision.is_allowed()),
         decision.reason as u8,
         decision.detail.map_or(0, |detail| (detail as u8).saturating_add(1)),
         decision.identity.as_ref().map_or(0, |identity| kind(identity.kind)),
         decision.verified.map_or(0, |verified| 1_u8.saturating_add(u8::from(verified))),
-        u8::from(decision.sha256.is_some()),
+        fingerprint.kind,
         shadow.map_or(0, |shadow| 1_u8.saturating_add(u8::from(shadow.verdict == Verdict::Allow))),
         shadow.map_or(0, |shadow| shadow.reason as u8),
     ]);
     out.extend_from_slice(&status(decision.verdict).to_le_bytes());
     out.extend_from_slice(&shadow.map_or(0, |shadow| status(shadow.verdict)).to_le_bytes());
-    out.extend_from_slice(&decision.sha256.unwrap_or_default());
+    out.extend_from_slice(&fingerprint.place);
     piece(out, decision.rule.map(str::as_bytes));
     piece(out, shadow.and_then(|shadow| shadow.rule).map(str::as_bytes));
     piece(out, decision.identity.as_ref().map(|identity| identity.name.as_bytes()));
@@ -62,6 +64,33 @@ pub(crate) fn write(gate: &Gate, request: &Request<'_>, decision: &Decision<'_, 
         count(out, upstream.remove.len());
         for name in upstream.remove {
             piece(out, Some(name));
+        }
+    }
+    out.extend_from_slice(fingerprint.certificate);
+}
+
+/// Of the certificate of a caller who was never seen before it is not computed here: hardly anybody asks
+/// for it, and Node does it several times as fast.
+struct Fingerprint<'d> {
+    kind: u8,
+    place: [u8; 32],
+    certificate: &'d [u8],
+}
+
+impl<'d> Fingerprint<'d> {
+    fn of(decision: &'d Decision<'_, '_>) -> Self {
+        let Some(sha256) = &decision.sha256 else {
+            return Self { kind: 0, place: [0; 32], certificate: &[] };
+        };
+        match (sha256.known(), sha256.der()) {
+            (None, Some(certificate)) => {
+                let mut place = [0; 32];
+                if let Some(length) = place.first_chunk_mut() {
+                    *length = u32::try_from(certificate.len()).unwrap_or(u32::MAX).to_le_bytes();
+                }
+                Self { kind: 2, place, certificate }
+            }
+            _ => Self { kind: 1, place: *sha256.bytes(), certificate: &[] },
         }
     }
 }

@@ -1,7 +1,7 @@
 // What the application is told of the caller's certificate, and for how long it stays true.
 
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -78,6 +78,27 @@ test('a certificate tells everything, from a header and from a connection', () =
   onConnection.socket.authorized = true;
   onConnection.socket.getPeerX509Certificate = () => new X509Certificate(pem);
   assert.deepEqual(getClientCertificate(through(connection, onConnection)), expected);
+});
+
+test('the fingerprint is the same whether it was there or is computed when it is asked for', () => {
+  const sha256 = createHash('sha256').update(der).digest('hex');
+  const request = { headers: [['client-cert', `:${der.toString('base64')}:`]] };
+  const refusing = { version: 1, allow: [{ name: 'other', from: [{ spiffe: 'spiffe://td/other' }] }] };
+  const pinned = { version: 1, allow: [{ name: 'pinned', from: [{ sha256 }] }] };
+  for (const [documents, decision] of [
+    [everybody, 'allow'],
+    [refusing, 'deny'],
+    [pinned, 'allow'],
+  ]) {
+    const gate = createGate({ policy: documents, source: { preset: 'rfc9440' } });
+    const [first, ...others] = [1, 2, 3].map(() => gate.decide(request));
+    assert.equal(first.decision, decision);
+    assert.equal(first.sha256, sha256);
+    assert.equal(first.sha256, sha256);
+    for (const other of others) {
+      assert.deepEqual(other.toJSON(), first.toJSON());
+    }
+  }
 });
 
 test('a source without fingerprints has callers, too', () => {

@@ -1,5 +1,6 @@
 // Decisions: what core answered, taken apart only as far as somebody asks.
 
+import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { certificateOf, type ClientCertificate } from './certificate.js';
 import type { Detail, Reason } from './codes.js';
@@ -81,6 +82,7 @@ export interface Describer {
   describe(asked: Asked): string | undefined;
 }
 
+const FINGERPRINT = 12;
 const FIRST_PIECE = 44;
 const NOTHING: Upstream = { remove: [], set: undefined };
 
@@ -90,6 +92,7 @@ export class CoreDecision implements Answer {
   readonly #describer: Describer | undefined;
   readonly #asked: Asked | undefined;
   #certificate: ClientCertificate | undefined;
+  #sha256: string | undefined;
 
   constructor(answer: string, describer?: Describer, asked?: Asked) {
     this.#answer = answer;
@@ -132,7 +135,12 @@ export class CoreDecision implements Answer {
   }
 
   get sha256(): string | null {
-    return this.#byte(5) === 0 ? null : Buffer.from(this.#answer.slice(12, FIRST_PIECE), 'latin1').toString('hex');
+    const kind = this.#byte(5);
+    if (kind === 2) {
+      // The one place that is not told at once: most policies do not look at it, and nobody may ask.
+      return (this.#sha256 ??= hash(this.#answer.slice(-u32(this.#answer, FINGERPRINT))));
+    }
+    return kind === 0 ? null : Buffer.from(this.#answer.slice(FINGERPRINT, FIRST_PIECE), 'latin1').toString('hex');
   }
 
   get shadow(): ShadowDecision | null {
@@ -272,6 +280,11 @@ const FAILED: Refusal = {
 function plain(decision: Decision): DecisionJson {
   const { status, reason, detail, rule, identity, identityType, verified, sha256, shadow } = decision;
   return { decision: decision.decision, status, reason, detail, rule, identity, identityType, verified, sha256, shadow };
+}
+
+/** SHA-256 of a certificate, one character a byte, in hexadecimal digits. */
+function hash(certificate: string): string {
+  return createHash('sha256').update(certificate, 'latin1').digest('hex');
 }
 
 function u32(answer: string, at: number): number {

@@ -5,11 +5,11 @@ use alloc::string::String;
 use super::source::Reader;
 use super::{Gate, PROMISED};
 use crate::credential::Credential;
+use crate::fingerprint::Fingerprint;
 use crate::limits::SOURCE_HEADERS;
 use crate::normalised;
 use crate::pem;
 use crate::request::Request;
-use crate::source::certificates::Certificates;
 use crate::source::document::XfccFormat;
 use crate::source::envoy::{Around, Caller};
 use crate::source::lines::{self, Value};
@@ -23,45 +23,44 @@ impl Gate {
     #[must_use]
     pub fn describe(&self, request: &Request<'_>) -> Option<String> {
         let source = &self.source;
-        let read = &Certificates::recording();
+        let certificates = &source.certificates;
         let mut values = [const { Value::Absent }; SOURCE_HEADERS];
         lines::collect(&source.watched, request.headers, source.max_bytes, &mut values).ok()?;
         match &source.reader {
             Reader::Connection => {
                 let peer = request.connection.as_ref()?;
-                let caller = connection::read(peer, read).ok()?;
-                Some(told(&caller.credential(source.is_verified(peer)), read))
+                let caller = connection::read(peer, certificates).ok()?;
+                Some(told(&caller.credential(source.is_verified(peer))))
             }
             Reader::Envoy(envoy) => {
-                let around = Around { connection: request.connection, certificates: read };
+                let around = Around { connection: request.connection, certificates };
                 let value = values.first()?.bytes()?;
                 match envoy.format {
-                    XfccFormat::Text => envoy_caller(&envoy.read_text(value, around, &mut ()).ok()?, read),
+                    XfccFormat::Text => envoy_caller(&envoy.read_text(value, around, &mut ()).ok()?),
                     XfccFormat::Json => {
                         let elements = json::parse(value).ok()?;
-                        envoy_caller(&envoy.read_json(&elements, around, &mut ()).ok()?, read)
+                        envoy_caller(&envoy.read_json(&elements, around, &mut ()).ok()?)
                     }
                 }
             }
             Reader::Headers(form) => {
-                let presented = forwarded::read(form, source.needs, &values, read).ok()??;
-                Some(told(&presented.credential(), read))
+                let presented = forwarded::read(form, source.needs, &values, certificates).ok()??;
+                Some(told(&presented.credential()))
             }
         }
     }
 }
 
-fn envoy_caller(caller: &Caller<'_>, read: &Certificates) -> Option<String> {
+fn envoy_caller(caller: &Caller<'_>) -> Option<String> {
     match caller {
         Caller::None => None,
-        Caller::Fields(credential, _) => Some(told(credential, read)),
-        Caller::Certificate(known, _) => Some(told(&known.credential(PROMISED), read)),
+        Caller::Fields(credential, _) => Some(told(credential)),
+        Caller::Certificate(known, _) => Some(told(&known.credential(PROMISED))),
     }
 }
 
-fn told(credential: &Credential<'_>, read: &Certificates) -> String {
-    let der = credential.sha256.as_ref().and_then(|sha256| read.der(sha256));
-    let pem = der.as_deref().map(pem::encode);
+fn told(credential: &Credential<'_>) -> String {
+    let pem = credential.sha256.as_ref().and_then(Fingerprint::der).map(pem::encode);
     normalised::to_json(credential, Some(credential.verified), pem.as_deref())
 }
 

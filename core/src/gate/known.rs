@@ -11,6 +11,7 @@ use core::ops::Range;
 use super::{Gate, PROMISED, authenticate};
 use crate::credential::Credential;
 use crate::decision::{Decision, Identity, IdentityType};
+use crate::fingerprint::Fingerprint;
 use crate::kept::Kept;
 use crate::limits::{KNOWN_CALLER_BYTES, KNOWN_CALLERS};
 use crate::policy::bits::Bits;
@@ -28,7 +29,7 @@ pub(super) type KnownCallers = Kept<Arc<Known>, KNOWN_CALLERS, KNOWN_CALLER_BYTE
 #[derive(Debug)]
 pub(super) struct Known {
     verified: bool,
-    sha256: Option<[u8; 32]>,
+    sha256: Option<Fingerprint>,
     window: Option<(i64, i64)>,
     /// The hash in the last element.
     last_hash: [u8; 32],
@@ -98,7 +99,9 @@ impl Gate {
         let rules = self.policy.rules_for(&Facts { credential, spiffe: spiffe.as_deref() });
         let name = authenticate::identity(credential, spiffe)
             .map(|identity| (identity.kind, Name::new(&identity.name, value)));
-        let Credential { verified, sha256, window, .. } = *credential;
+        let Credential { verified, window, .. } = *credential;
+        // The certificate was hashed to be compared, and is kept elsewhere.
+        let sha256 = credential.sha256.as_ref().map(|sha256| (*sha256.bytes()).into());
         Some(Known { verified, sha256, window, last_hash: *last_hash, name, rules })
     }
 
@@ -109,7 +112,8 @@ impl Gate {
         request: &Request<'_>,
         target: Target<'_>,
     ) -> Decision<'g, 'r> {
-        let Known { verified, sha256, window, .. } = *known;
+        let Known { verified, window, .. } = *known;
+        let sha256 = known.sha256.clone();
         if let Err(refusal) = authenticate::check_window(window, &self.source, request.now) {
             return Decision { verified: Some(verified), sha256, ..self.refuse(refusal) };
         }

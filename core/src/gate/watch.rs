@@ -53,6 +53,6 @@ pub(super) fn watch(credential: &Credential<'_>, origin: Origin, trace: &mut imp
         }
     }
     if let Some(sha256) = &credential.sha256 {
-        trace.event(Event::Field { name: "sha256", value: &hex(sha256), origin: origin.sha256 });
+        trace.event(Event::Field { name: "sha256", value: &hex(sha256.bytes()), origin: origin.sha256 });
     }
 }

@@ -37,7 +37,7 @@ impl Facts<'_, '_> {
         };
         let yes = Match::Yes;
         if let Some(sha256) = self.credential.sha256.as_ref().filter(|_| table.has(Kind::Sha256)) {
-            find(Kind::Sha256, sha256, &[], yes);
+            find(Kind::Sha256, sha256.bytes(), &[], yes);
         }
         if let Some(id) = self.spiffe {
             if table.has(Kind::Spiffe) {

@@ -10,42 +10,39 @@ pub(crate) use without_x509::{Certificates, Known};
 mod with_x509 {
     use alloc::sync::Arc;
     use alloc::vec::Vec;
-    use std::sync::{Mutex, PoisonError};
-
-    use sha2::{Digest, Sha256};
 
     use crate::credential::{AltNames, Credential};
     use crate::kept::Kept;
     use crate::limits::{CACHED_CERTIFICATE_TEXT_BYTES, CACHED_CERTIFICATES};
     use crate::reason::Detail;
     use crate::source::is_dns_name;
-    use crate::x509::{AltName, Certificate, X509Code};
+    use crate::x509::{AltName, Leaf, X509Code};
 
     /// A certificate that a source may use.
     #[derive(Clone, Debug)]
-    pub(crate) struct Known(Arc<Certificate>);
+    pub(crate) struct Known(Arc<Leaf>);
 
     impl Known {
         /// # Errors
         /// `too_many_sans`, `bad_certificate`, `bad_dns_name`.
-        fn from_der(der: &[u8]) -> Result<Self, Detail> {
-            let certificate = Certificate::from_der(der).map_err(|error| match error.code {
+        fn from_der(der: Vec<u8>) -> Result<Self, Detail> {
+            let leaf = Leaf::from_der(der).map_err(|error| match error.code {
                 X509Code::TooManySans => Detail::TooManySans,
                 _ => Detail::BadCertificate,
             })?;
             let is_bad = |name: &AltName| matches!(name, AltName::Dns(name) if !is_dns_name(name));
-            if certificate.alt_names.iter().any(is_bad) {
+            if leaf.alt_names().iter().any(is_bad) {
                 return Err(Detail::BadDnsName);
             }
-            Ok(Self(Arc::new(certificate)))
+            Ok(Self(Arc::new(leaf)))
         }
 
         pub(crate) fn sha256(&self) -> &[u8; 32] {
-            &self.0.sha256
+            self.0.sha256().bytes()
         }
 
         pub(crate) fn alt_names(&self) -> AltNames<'_> {
-            AltNames::Whole(&self.0.alt_names)
+            AltNames::Whole(self.0.alt_names())
         }
 
         pub(crate) fn credential(&self, verified: bool) -> Credential<'_> {
@@ -57,24 +54,11 @@ mod with_x509 {
     #[derive(Debug)]
     pub(crate) struct Certificates {
         kept: Kept<Known, CACHED_CERTIFICATES, CACHED_CERTIFICATE_TEXT_BYTES>,
-        /// The DER of each that was decoded, where somebody wants it afterwards.
-        decoded: Option<Mutex<Vec<Vec<u8>>>>,
     }
 
     impl Certificates {
         pub(crate) const fn new() -> Self {
-            Self { kept: Kept::new(), decoded: None }
-        }
-
-        /// Keeps the DER of each certificate, for [`Certificates::der`].
-        pub(crate) fn recording() -> Self {
-            Self { decoded: Some(Mutex::default()), ..Self::new() }
-        }
-
-        /// The DER with this fingerprint, if it was decoded here.
-        pub(crate) fn der(&self, sha256: &[u8; 32]) -> Option<Vec<u8>> {
-            let decoded = self.decoded.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
-            decoded.iter().find(|der| Sha256::digest(der)[..] == sha256[..]).cloned()
+            Self { kept: Kept::new() }
         }
 
         /// The certificate in a text. `decode` must depend on nothing but the text, and be the same
@@ -89,15 +73,13 @@ mod with_x509 {
             decode: impl FnOnce(&[u8]) -> Result<Vec<u8>, Detail>,
         ) -> Result<Known, Detail> {
             if let Some(known) = self.kept.find(text) {
+                // For a caller who comes again it is computed once, and not where somebody asks.
+                known.sha256();
                 return Ok(known);
             }
             // Decoded without the lock.
-            let der = decode(text)?;
-            let known = Known::from_der(&der)?;
+            let known = Known::from_der(decode(text)?)?;
             self.kept.keep(text, known.clone());
-            if let Some(decoded) = &self.decoded {
-                decoded.lock().unwrap_or_else(PoisonError::into_inner).push(der);
-            }
             Ok(known)
         }
     }
@@ -199,14 +181,6 @@ mod without_x509 {
     impl Certificates {
         pub(crate) const fn new() -> Self {
             Self
-        }
-
-        pub(crate) const fn recording() -> Self {
-            Self
-        }
-
-        pub(crate) fn der(&self, _sha256: &[u8; 32]) -> Option<Vec<u8>> {
-            None
         }
 
         pub(crate) fn read(

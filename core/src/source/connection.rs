@@ -24,7 +24,7 @@ impl Caller {
         match self {
             Self::Certificate(known) => known.credential(verified),
             Self::Sha256(sha256) => Credential {
-                sha256: Some(*sha256),
+                sha256: Some((*sha256).into()),
                 verified,
                 window: None,
                 is_ca: false,

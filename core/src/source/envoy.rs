@@ -179,7 +179,7 @@ impl Envoy {
             trace.event(Event::Element { elements: hops.len(), caller: at });
         }
         let credential = Credential {
-            sha256: Some(caller_hash),
+            sha256: Some(caller_hash.into()),
             // The proxy's promise: XFCC has no field that says so.
             verified: true,
             window: None,

@@ -14,6 +14,7 @@ use super::lines::Value;
 use super::{Needs, Refusal, decode, is_dns_name, signal, structured};
 use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
+use crate::fingerprint::Fingerprint;
 use crate::limits::SANS;
 use crate::reason::{Detail, Reason};
 use crate::spiffe::has_spiffe_scheme;
@@ -256,7 +257,7 @@ fn name_from_der(_der: &[u8]) -> Option<String> {
 impl Fields<'_> {
     fn credential(&self, verified: bool) -> Credential<'_> {
         Credential {
-            sha256: self.sha256,
+            sha256: self.sha256.map(Fingerprint::from),
             verified,
             window: None,
             is_ca: false,

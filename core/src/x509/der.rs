@@ -1,11 +1,12 @@
 //! Elements of DER: tag, length, content. Nothing here calls itself, so depth costs no stack.
+//!
+//! Nobody counts where an element stands: its bytes are a part of the certificate's, and a fault, which
+//! is rare, says by their address where they are.
 
-use alloc::vec;
-
-use super::X509Error;
 use super::primitive;
+use super::{X509Code, X509Error};
 use crate::x509::X509Code::{
-    self, IndefiniteLength, NonMinimalLength, TooDeep, TrailingBytes, Truncated, UnexpectedTag, WrongForm,
+    IndefiniteLength, NonMinimalLength, TooDeep, TrailingBytes, Truncated, UnexpectedTag, WrongForm,
 };
 
 pub(super) const BOOLEAN: u8 = 0x01;
@@ -23,54 +24,66 @@ const NUMBER: u8 = 0x1F;
 /// Elements within elements. A certificate with explicit curve parameters has nine.
 const DEPTH: usize = 16;
 
-pub(super) const fn error(code: X509Code, offset: usize) -> X509Error {
-    X509Error { code, offset }
+/// A rule that bytes break, and the address at which it shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    code: X509Code,
+    address: usize,
+}
+
+/// A rule that shows where these bytes start.
+pub(super) fn fault(code: X509Code, at: &[u8]) -> Fault {
+    Fault { code, address: at.as_ptr().addr() }
+}
+
+impl Fault {
+    /// With its place in the bytes of which it is one.
+    pub(super) fn of(self, whole: &[u8]) -> X509Error {
+        X509Error { code: self.code, offset: self.address.saturating_sub(whole.as_ptr().addr()) }
+    }
 }
 
 /// One element.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element<'a> {
     pub(super) tag: u8,
-    /// Where its tag stands.
-    pub(super) at: usize,
-    /// Where its content starts.
-    pub(super) content_at: usize,
     pub(super) content: &'a [u8],
+    /// Where its tag is.
+    pub(super) address: usize,
 }
 
 impl<'a> Element<'a> {
     /// The elements in it.
     pub(super) const fn inside(&self) -> Elements<'a> {
-        Elements { rest: self.content, at: self.content_at }
+        Elements { rest: self.content }
     }
 
-    const fn is_constructed(&self) -> bool {
-        self.tag & CONSTRUCTED != 0
-    }
-
-    pub(super) const fn fails(&self, code: X509Code) -> X509Error {
-        error(code, self.at)
+    /// A rule that its tag breaks.
+    pub(super) const fn fails(&self, code: X509Code) -> Fault {
+        Fault { code, address: self.address }
     }
 }
 
 /// Elements in a row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Elements<'a> {
     rest: &'a [u8],
-    at: usize,
 }
 
+// What is called from everywhere is in the program once.
+
 impl<'a> Elements<'a> {
-    pub(super) const fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { rest: bytes, at }
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    pub(super) const fn at(&self) -> usize {
-        self.at
+    /// A rule that shows where the next element would start.
+    pub(super) fn fails(&self, code: X509Code) -> Fault {
+        fault(code, self.rest)
     }
 
     /// The bytes of the elements that were taken since `earlier`.
@@ -79,59 +92,60 @@ impl<'a> Elements<'a> {
         earlier.rest.get(..taken).unwrap_or_default()
     }
 
-    /// The next element, with a definite length in as few bytes as it takes.
-    // Called from everywhere: once in the program is enough.
-    #[inline(never)]
-    pub(super) fn next(&mut self) -> Result<Option<Element<'a>>, X509Error> {
-        let Some((&tag, rest)) = self.rest.split_first() else { return Ok(None) };
-        // Tags of several bytes do not occur in certificates; 0 is the end of an indefinite length.
-        if tag == 0 || tag & NUMBER == NUMBER {
-            return Err(error(UnexpectedTag, self.at));
-        }
-        let (length, rest) = length(rest).map_err(|code| error(code, self.at.saturating_add(1)))?;
-        let (content, after) = rest.split_at_checked(length).ok_or(error(Truncated, self.at))?;
-        let header = self.rest.len().saturating_sub(rest.len());
-        let element = Element { tag, at: self.at, content_at: self.at.saturating_add(header), content };
-        self.rest = after;
-        self.at = element.content_at.saturating_add(length);
-        Ok(Some(element))
-    }
-
     /// The next element, of whatever kind.
     #[inline(never)]
-    pub(super) fn any(&mut self) -> Result<Element<'a>, X509Error> {
-        let at = self.at;
-        self.next()?.ok_or(error(Truncated, at))
+    pub(super) fn any(&mut self) -> Result<Element<'a>, Fault> {
+        let (element, after) = split(self.rest)?;
+        self.rest = after;
+        Ok(element)
     }
 
     /// The next element, which must have this tag.
     #[inline(never)]
-    pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, X509Error> {
-        let element = self.any()?;
-        if element.tag == tag { Ok(element) } else { Err(element.fails(UnexpectedTag)) }
+    pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, Fault> {
+        let (element, after) = split(self.rest)?;
+        if element.tag != tag {
+            return Err(element.fails(UnexpectedTag));
+        }
+        self.rest = after;
+        Ok(element)
     }
 
     /// The next element if it has this tag.
-    #[inline(never)]
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, X509Error> {
-        if self.rest.first() == Some(&tag) { self.next() } else { Ok(None) }
+    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Fault> {
+        if self.rest.first() == Some(&tag) { self.any().map(Some) } else { Ok(None) }
     }
 
     /// No more elements.
-    pub(super) const fn end(&self) -> Result<(), X509Error> {
-        if self.rest.is_empty() { Ok(()) } else { Err(error(TrailingBytes, self.at)) }
+    pub(super) fn end(&self) -> Result<(), Fault> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.fails(TrailingBytes)) }
     }
 }
 
-/// A length and what follows it.
-fn length(bytes: &[u8]) -> Result<(usize, &[u8]), X509Code> {
-    let (first, rest) = bytes.split_first().ok_or(Truncated)?;
-    let count = match first {
-        0..=0x7F => return Ok((usize::from(*first), rest)),
-        0x80 => return Err(IndefiniteLength),
-        _ => usize::from(first & 0x7F),
+/// The first element, with a definite length in as few bytes as it takes, and what follows it.
+#[inline(always)]
+fn split(bytes: &[u8]) -> Result<(Element<'_>, &[u8]), Fault> {
+    let Some((&tag, rest)) = bytes.split_first() else { return Err(fault(Truncated, bytes)) };
+    // Tags of several bytes do not occur in certificates; 0 is the end of an indefinite length.
+    if tag == 0 || tag & NUMBER == NUMBER {
+        return Err(fault(UnexpectedTag, bytes));
+    }
+    let (length, rest) = match rest {
+        [length @ 0..=0x7F, rest @ ..] => (usize::from(*length), rest),
+        _ => long_length(rest).map_err(|code| fault(code, rest))?,
     };
-    let (digits, rest) = rest.split_at_checked(count).ok_or(Truncated)?;
+    let (content, after) = rest.split_at_checked(length).ok_or(fault(Truncated, bytes))?;
+    Ok((Element { tag, content, address: bytes.as_ptr().addr() }, after))
+}
+
+/// A length that has bytes of its own, and what follows it.
+#[inline(never)]
+fn long_length(bytes: &[u8]) -> Result<(usize, &[u8]), X509Code> {
+    let (first, rest) = bytes.split_first().ok_or(Truncated)?;
+    if *first == 0x80 {
+        return Err(IndefiniteLength);
+    }
+    let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7F)).ok_or(Truncated)?;
     match digits {
         [0, ..] | [0..=0x7F] => Err(NonMinimalLength),
         [length] => Ok((usize::from(*length), rest)),
@@ -143,37 +157,47 @@ fn length(bytes: &[u8]) -> Result<(usize, &[u8]), X509Code> {
 
 /// Checks all elements, those in them included: every length, every form, every primitive value of a
 /// universal type.
-pub(super) fn walk(elements: Elements<'_>) -> Result<(), X509Error> {
-    let mut open = vec![elements];
-    while let Some(elements) = open.last_mut() {
-        let Some(element) = elements.next()? else {
-            open.pop();
+#[inline(never)]
+pub(super) fn walk(elements: Elements<'_>) -> Result<(), Fault> {
+    // What follows each of the elements that the walk is in.
+    let mut open: [&[u8]; DEPTH] = [&[]; DEPTH];
+    let mut depth: usize = 0;
+    let mut rest = elements.rest;
+    loop {
+        if rest.is_empty() {
+            let Some(outer) = depth.checked_sub(1) else { return Ok(()) };
+            depth = outer;
+            rest = open.get(outer).copied().unwrap_or_default();
             continue;
-        };
-        check_form(&element)?;
-        if element.is_constructed() {
-            if open.len() >= DEPTH {
+        }
+        let (element, after) = split(rest)?;
+        rest = after;
+        if element.tag & CLASS == 0 {
+            check_form(&element)?;
+        }
+        if element.tag & CONSTRUCTED != 0 {
+            // The outermost list is one of those that may be open.
+            let inner = depth.saturating_add(1);
+            let Some(place) = open.get_mut(depth).filter(|_| inner < DEPTH) else {
                 return Err(element.fails(TooDeep));
-            }
-            open.push(element.inside());
+            };
+            *place = rest;
+            depth = inner;
+            rest = element.content;
         } else if element.tag & CLASS == 0 {
             primitive::check(&element)?;
         }
     }
-    Ok(())
 }
 
 /// Of the universal types only sequences and sets are made of elements; DER has no strings in pieces.
 /// The types that nobody puts into a certificate (REAL, EXTERNAL and such) are refused.
-fn check_form(element: &Element<'_>) -> Result<(), X509Error> {
-    if element.tag & CLASS != 0 {
-        return Ok(());
-    }
+fn check_form(element: &Element<'_>) -> Result<(), Fault> {
     let number = element.tag & NUMBER;
     let is_list = matches!(number, 0x10 | 0x11);
     if !is_list && !matches!(number, 1..=6 | 10 | 12 | 18..=28 | 30) {
         Err(element.fails(UnexpectedTag))
-    } else if is_list != element.is_constructed() {
+    } else if is_list != (element.tag & CONSTRUCTED != 0) {
         Err(element.fails(WrongForm))
     } else {
         Ok(())

@@ -5,8 +5,7 @@ use alloc::borrow::Cow;
 use super::X509Code::{
     BadGeneralName, BadNameByte, BadOid, BadString, EmptyList, NegativeInteger, TooManySans,
 };
-use super::X509Error;
-use super::der::{BIT_STRING, BOOLEAN, Element, Elements, INTEGER, OID, SEQUENCE, error, walk};
+use super::der::{BIT_STRING, BOOLEAN, Element, Elements, Fault, INTEGER, OID, SEQUENCE, fault, walk};
 use super::primitive;
 use super::shape::{self, Outline};
 use crate::limits::SANS;
@@ -14,54 +13,58 @@ use crate::limits::SANS;
 /// 2.5.29.15
 const KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x0F];
 /// 2.5.29.17
-pub(super) const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
+const ALT_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
 /// 2.5.29.19
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x13];
 /// 2.5.29.37
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x25];
 
 /// Checks the value of an extension, as far as it is one that is read.
-pub(super) fn check<'a>(oid: &[u8], value: &Element<'a>, outline: &mut Outline<'a>) -> Result<(), X509Error> {
+pub(super) fn check<'a>(oid: &[u8], value: &Element<'a>, outline: &mut Outline<'a>) -> Result<(), Fault> {
     match oid {
-        ALT_NAMES => outline.alt_names = alt_names(value)?,
+        ALT_NAMES => (outline.alt_names, outline.alt_name_count) = alt_names(value)?,
         KEY_USAGE => outline.may_sign_certificates = key_usage(value)?,
         BASIC_CONSTRAINTS => outline.is_ca = basic_constraints(value)?,
         EXTENDED_KEY_USAGE => {
             let mut usages = only_sequence(value)?;
             walk(usages)?;
+            outline.extended_key_usages = usages;
             while !usages.is_empty() {
-                outline.extended_key_usages.push(usages.expect(OID)?.content);
+                usages.expect(OID)?;
             }
         }
-        _ => {
-            string(value.content, value.content_at)?;
-        }
+        _ => outline.has_text |= string(value.content)?.is_some(),
     }
     Ok(())
 }
 
 /// The text of a value that is exactly one string; `None` for a value of another type. A value that
 /// starts like a string and is none is an error: somebody might read it as one.
-pub(super) fn string(value: &[u8], at: usize) -> Result<Option<Cow<'_, str>>, X509Error> {
-    if !value.first().is_some_and(|tag| primitive::is_extension_text(*tag)) {
+pub(super) fn string(value: &[u8]) -> Result<Option<Cow<'_, str>>, Fault> {
+    if !is_text(value) {
         return Ok(None);
     }
-    let mut elements = Elements::new(value, at);
+    let mut elements = Elements::new(value);
     let element = elements.any()?;
     elements.end()?;
     match primitive::text(element.tag, element.content) {
         Some(text) => Ok(Some(text)),
-        None => Err(error(BadString, element.content_at)),
+        None => Err(fault(BadString, element.content)),
     }
 }
 
-/// The elements of the one sequence that the value is; at least one.
-fn only_sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, X509Error> {
-    let elements = sequence(value)?;
-    if elements.is_empty() { Err(error(EmptyList, elements.at())) } else { Ok(elements) }
+/// Whether a value that is admitted is one string.
+pub(super) fn is_text(value: &[u8]) -> bool {
+    value.first().is_some_and(|tag| primitive::is_extension_text(*tag))
 }
 
-fn sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, X509Error> {
+/// The elements of the one sequence that the value is; at least one.
+fn only_sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, Fault> {
+    let elements = sequence(value)?;
+    if elements.is_empty() { Err(elements.fails(EmptyList)) } else { Ok(elements) }
+}
+
+fn sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, Fault> {
     let mut elements = value.inside();
     let sequence = elements.expect(SEQUENCE)?;
     elements.end()?;
@@ -69,7 +72,7 @@ fn sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, X509Error> {
 }
 
 /// Whether `keyCertSign` or `cRLSign`, bits 5 and 6, are among the usages (RFC 5280, section 4.2.1.3).
-fn key_usage(value: &Element<'_>) -> Result<bool, X509Error> {
+fn key_usage(value: &Element<'_>) -> Result<bool, Fault> {
     let mut elements = value.inside();
     walk(elements)?;
     let usages = elements.expect(BIT_STRING)?;
@@ -77,7 +80,7 @@ fn key_usage(value: &Element<'_>) -> Result<bool, X509Error> {
     Ok(matches!(usages.content, [_, first, ..] if first & 0b0000_0110 != 0))
 }
 
-fn basic_constraints(value: &Element<'_>) -> Result<bool, X509Error> {
+fn basic_constraints(value: &Element<'_>) -> Result<bool, Fault> {
     let mut parts = sequence(value)?;
     walk(parts)?;
     let is_ca = parts.optional(BOOLEAN)?;
@@ -87,15 +90,16 @@ fn basic_constraints(value: &Element<'_>) -> Result<bool, X509Error> {
     if let Some(length) = parts.optional(INTEGER)?
         && matches!(length.content, [0x80..=0xFF, ..])
     {
-        return Err(error(NegativeInteger, length.content_at));
+        return Err(fault(NegativeInteger, length.content));
     }
     parts.end()?;
     Ok(is_ca.is_some())
 }
 
-/// Answers with their number.
-fn alt_names(value: &Element<'_>) -> Result<usize, X509Error> {
-    let mut names = only_sequence(value)?;
+/// Answers with them, and their number.
+fn alt_names<'a>(value: &Element<'a>) -> Result<(Elements<'a>, usize), Fault> {
+    let all = only_sequence(value)?;
+    let mut names = all;
     let mut count: usize = 0;
     while !names.is_empty() {
         let name = names.any()?;
@@ -105,17 +109,17 @@ fn alt_names(value: &Element<'_>) -> Result<usize, X509Error> {
         }
         general_name(&name)?;
     }
-    Ok(count)
+    Ok((all, count))
 }
 
 /// The nine kinds, each in its form: text, an address and an OID are primitive, the rest is made of
 /// elements.
-fn general_name(name: &Element<'_>) -> Result<(), X509Error> {
+fn general_name(name: &Element<'_>) -> Result<(), Fault> {
     let mut inside = name.inside();
     match name.tag {
         0x81 | 0x82 | 0x86 => text(name),
         0x87 if matches!(name.content.len(), 4 | 16) => Ok(()),
-        0x88 if !primitive::is_oid(name.content) => Err(error(BadOid, name.content_at)),
+        0x88 if !primitive::is_oid(name.content) => Err(fault(BadOid, name.content)),
         0x88 => Ok(()),
         0xA0 => {
             walk(inside)?;
@@ -137,9 +141,13 @@ fn general_name(name: &Element<'_>) -> Result<(), X509Error> {
 
 /// An IA5String may hold control characters, but no name of these kinds does, and each has been used
 /// to make two readers differ.
-fn text(name: &Element<'_>) -> Result<(), X509Error> {
-    match name.content.iter().position(|byte| !matches!(byte, 0x20..=0x7E)) {
-        None => Ok(()),
-        Some(at) => Err(error(BadNameByte, name.content_at.saturating_add(at))),
+fn text(name: &Element<'_>) -> Result<(), Fault> {
+    let mut rest = name.content;
+    while let [byte, after @ ..] = rest {
+        if !matches!(byte, 0x20..=0x7E) {
+            return Err(fault(BadNameByte, rest));
+        }
+        rest = after;
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use core::fmt::Write;
 
 use super::Name;
 use super::primitive;
+use crate::bytes::PLAIN_VALUE;
 use crate::dn::{NameText, printed_keyword};
 
 /// An attribute in DER.
@@ -41,16 +42,15 @@ pub(super) fn name<'a>(attributes: impl DoubleEndedIterator<Item = Attribute<'a>
 // Writing to a String cannot fail, which is why the results below are dropped.
 
 fn write_attribute(attribute: &Attribute<'_>, out: &mut String) -> Option<()> {
-    let oid = primitive::oid_text(attribute.oid)?;
-    let text = match printed_keyword(&oid) {
+    let start = out.len();
+    primitive::write_oid(attribute.oid, out)?;
+    let text = match out.get(start..).and_then(printed_keyword) {
         Some((keyword, capitals)) => {
+            out.truncate(start);
             out.extend(keyword.chars().map(|c| if capitals { c.to_ascii_uppercase() } else { c }));
             primitive::text(attribute.tag, attribute.value)
         }
-        None => {
-            out.push_str(&oid);
-            None
-        }
+        None => None,
     };
     out.push('=');
     match text {
@@ -62,22 +62,31 @@ fn write_attribute(attribute: &Attribute<'_>, out: &mut String) -> Option<()> {
 
 fn write_text(text: &str, out: &mut String) {
     let last = text.len().saturating_sub(1);
+    let is_plain = |at: usize, byte: u8| match byte {
+        // Neither of them in front, and no space at the end.
+        b' ' => at != 0 && at != last,
+        b'#' => at != 0,
+        byte => matches!(byte, 0x20..=0x7E) && PLAIN_VALUE.has(byte),
+    };
+    let mut start = 0;
     for (at, byte) in text.bytes().enumerate() {
-        let special = match byte {
-            b'"' | b'+' | b',' | b';' | b'<' | b'>' | b'\\' => true,
-            b'#' => at == 0,
-            b' ' => at == 0 || at == last,
-            0..=0x1F | 0x7F..=0xFF => {
-                let _ = write!(out, "\\{byte:02X}");
-                continue;
-            }
-            _ => false,
-        };
-        if special {
-            out.push('\\');
+        if is_plain(at, byte) {
+            continue;
         }
-        out.push(char::from(byte));
+        // What is not ASCII is written byte by byte, and so never stands between two of these.
+        out.push_str(text.get(start..at).unwrap_or_default());
+        start = at.saturating_add(1);
+        match byte {
+            0x20..=0x7E => {
+                out.push('\\');
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "\\{byte:02X}");
+            }
+        }
     }
+    out.push_str(text.get(start..).unwrap_or_default());
 }
 
 /// `#` and the whole element, with the length that the walk has seen to be minimal.

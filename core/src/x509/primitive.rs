@@ -5,12 +5,11 @@ use alloc::string::String;
 use core::fmt::Write;
 
 use super::X509Code::{BadBitString, BadBoolean, BadInteger, BadNull, BadOid, BadString, BadTime};
-use super::X509Error;
-use super::der::{Element, error};
+use super::der::{Element, Fault, fault};
 
 /// Checks the content of a primitive element of a universal type.
 #[inline(never)]
-pub(super) fn check(element: &Element<'_>) -> Result<(), X509Error> {
+pub(super) fn check(element: &Element<'_>) -> Result<(), Fault> {
     let content = element.content;
     let (good, code) = match element.tag {
         1 => (matches!(content, [0x00 | 0xFF]), BadBoolean),
@@ -18,16 +17,32 @@ pub(super) fn check(element: &Element<'_>) -> Result<(), X509Error> {
         3 => (is_bit_string(content), BadBitString),
         5 => (content.is_empty(), BadNull),
         6 => (is_oid(content), BadOid),
-        23 | 24 => (is_time(element.tag, content), BadTime),
+        23 | 24 => (time(element.tag, content).is_some(), BadTime),
         // Strings that are not read (GeneralString and its like in a Kerberos name) are left alone.
         tag => (!is_text_type(tag) || text(tag, content).is_some(), BadString),
     };
-    if good { Ok(()) } else { Err(error(code, element.content_at)) }
+    if good { Ok(()) } else { Err(fault(code, content)) }
 }
 
-/// Whether it is one, and [`oid_text`] has a text for it.
+/// Whether it is one: arcs of at most 128 bits, which those made from a UUID have, none with a byte in
+/// front that says nothing.
 pub(super) fn is_oid(content: &[u8]) -> bool {
-    arcs(content, |_| ()).is_some()
+    let (mut count, mut most) = (0_u8, 0);
+    for byte in content {
+        if count == 0 {
+            // 18 times 7 bits, and two more.
+            most = match byte & 0x7F {
+                0 if *byte != 0 => return false,
+                0..=3 => 19,
+                _ => 18,
+            };
+        }
+        if count == most {
+            return false;
+        }
+        count = if byte & 0x80 == 0 { 0 } else { count.saturating_add(1) };
+    }
+    count == 0 && !content.is_empty()
 }
 
 /// Not empty, and no byte in front that only repeats the sign.
@@ -44,62 +59,46 @@ fn is_bit_string(content: &[u8]) -> bool {
     }
 }
 
-/// An OID in dotted decimal.
-pub(super) fn oid_text(content: &[u8]) -> Option<String> {
-    let mut out = String::with_capacity(24);
-    arcs(content, |arc| {
-        if !out.is_empty() {
-            out.push('.');
+/// Writes an OID in dotted decimal.
+pub(super) fn write_oid(content: &[u8], out: &mut String) -> Option<()> {
+    if !is_oid(content) {
+        return None;
+    }
+    let mut is_first = true;
+    for arc in content.split_inclusive(|byte| byte & 0x80 == 0) {
+        let mut value = arc.iter().fold(0, |value: u128, byte| (value << 7) | u128::from(byte & 0x7F));
+        if is_first {
+            // The first two arcs share a number: 40 times the first, at most 2, and the second.
+            let (root, below) = match value {
+                0..40 => ("0", 0),
+                40..80 => ("1", 40),
+                _ => ("2", 80),
+            };
+            out.push_str(root);
+            value = value.saturating_sub(below);
+            is_first = false;
         }
-        match u32::try_from(arc) {
-            // Nearly all arcs are small, and a certificate has dozens of them.
-            Ok(small) => push_decimal(&mut out, small),
-            // Writing to a String cannot fail.
-            Err(_) => drop(write!(out, "{arc}")),
-        }
-    })?;
-    Some(out)
+        out.push('.');
+        push_decimal(out, value);
+    }
+    Some(())
+}
+
+fn push_decimal(out: &mut String, number: u128) {
+    match u32::try_from(number) {
+        // Nearly all arcs are small, and a certificate has dozens of them.
+        Ok(small) => push_small(out, small),
+        // Writing to a String cannot fail.
+        Err(_) => drop(write!(out, "{number}")),
+    }
 }
 
 /// At most ten digits, and so as many calls.
-fn push_decimal(out: &mut String, number: u32) {
+fn push_small(out: &mut String, number: u32) {
     if number >= 10 {
-        push_decimal(out, number / 10);
+        push_small(out, number / 10);
     }
     out.extend(char::from_digit(number % 10, 10));
-}
-
-/// Gives each arc of an OID to `take`. Arcs of up to 128 bits, which those made from a UUID have.
-fn arcs(content: &[u8], mut take: impl FnMut(u128)) -> Option<()> {
-    let mut arc: Option<u128> = None;
-    let mut is_first = true;
-    for byte in content {
-        let digit = u128::from(byte & 0x7F);
-        let value = match arc {
-            None if *byte == 0x80 => return None,
-            None => digit,
-            Some(high) => high.checked_mul(128)?.checked_add(digit)?,
-        };
-        if byte & 0x80 != 0 {
-            arc = Some(value);
-            continue;
-        }
-        arc = None;
-        if is_first {
-            // The first two arcs share a number: 40 times the first, at most 2, and the second.
-            let root = match value {
-                0..40 => 0,
-                40..80 => 1,
-                _ => 2,
-            };
-            take(root);
-            take(value.checked_sub(root.checked_mul(40)?)?);
-            is_first = false;
-        } else {
-            take(value);
-        }
-    }
-    (arc.is_none() && !is_first).then_some(())
 }
 
 const UTF8: u8 = 12;
@@ -146,34 +145,150 @@ pub(super) fn text(tag: u8, content: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
-/// `YYMMDDHHMMSSZ` (tag 23) or `YYYYMMDDHHMMSSZ` (tag 24), of a day that the calendar has.
-fn is_time(tag: u8, content: &[u8]) -> bool {
-    let year_digits = if tag == 23 { 2 } else { 4 };
-    let Some((digits, b"Z")) = content.split_at_checked(content.len().saturating_sub(1)) else {
-        return false;
+/// `YYMMDDHHMMSSZ` (tag 23) or `YYYYMMDDHHMMSSZ` (tag 24), of a day that the calendar has: in seconds
+/// since 1970.
+pub(super) fn time(tag: u8, content: &[u8]) -> Option<i64> {
+    let (digits, [b'Z']) = content.as_chunks::<2>() else { return None };
+    let (year, [month, day, hour, minute, second]) = digits.split_last_chunk::<5>()?;
+    let year = match (tag, year) {
+        // RFC 5280, section 4.1.2.5.1.
+        (23, [year]) => match number(year)? {
+            year @ 50.. => year.saturating_add(1900),
+            year => year.saturating_add(2000),
+        },
+        (24, [century, year]) => number(century)?.saturating_mul(100).saturating_add(number(year)?),
+        _ => return None,
     };
-    let Some((year, rest)) = digits.split_at_checked(year_digits) else { return false };
-    let Some(year) = number(year) else { return false };
-    let (pairs, []) = rest.as_chunks::<2>() else { return false };
-    let [month, day, hour, minute, second] = pairs else { return false };
-    let days = match number(month) {
-        Some(1 | 3 | 5 | 7 | 8 | 10 | 12) => 31,
-        Some(4 | 6 | 9 | 11) => 30,
-        // Of the years that two digits mean, 1950 to 2049, every fourth is a leap year.
-        Some(2) if year % 4 == 0 && (tag == 23 || year % 100 != 0 || year % 400 == 0) => 29,
-        Some(2) => 28,
-        _ => return false,
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (month, day) = (number(month)?, number(day)?);
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap => 29,
+        2 => 28,
+        _ => return None,
     };
-    number(day).is_some_and(|day| (1..=days).contains(&day))
-        && number(hour).is_some_and(|hour| hour < 24)
-        && number(minute).is_some_and(|minute| minute < 60)
-        && number(second).is_some_and(|second| second < 60)
+    let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
+    let is_time = (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    is_time.then(|| {
+        let hours = days_since_1970(year, month, day).saturating_mul(24).saturating_add(hour);
+        let minutes = i64::from(hours).saturating_mul(60).saturating_add(i64::from(minute));
+        minutes.saturating_mul(60).saturating_add(i64::from(second))
+    })
 }
 
-fn number(digits: &[u8]) -> Option<u16> {
-    let digit = |value: u16, byte: &u8| {
-        let digit = byte.is_ascii_digit().then(|| u16::from(byte & 0x0F))?;
-        value.checked_mul(10)?.checked_add(digit)
+/// Counts from 1 March of the year 0, as `print::date` does the other way.
+const fn days_since_1970(year: i32, month: i32, day: i32) -> i32 {
+    let (year, month) = if month > 2 {
+        (year, month.saturating_sub(3))
+    } else {
+        (year.saturating_sub(1), month.saturating_add(9))
     };
-    digits.iter().try_fold(0, digit)
+    let leap_days =
+        year.div_euclid(4).saturating_sub(year.div_euclid(100)).saturating_add(year.div_euclid(400));
+    let of_year = month.saturating_mul(153).saturating_add(2) / 5;
+    let days = year.saturating_mul(365).saturating_add(leap_days).saturating_add(of_year);
+    days.saturating_add(day).saturating_sub(719_469)
+}
+
+/// Two digits.
+fn number(digits: &[u8; 2]) -> Option<i32> {
+    let [tens, ones] = digits.map(|digit| i32::from(digit.wrapping_sub(b'0')));
+    (tens < 10 && ones < 10).then(|| tens.saturating_mul(10).saturating_add(ones))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+    use x509_parser::prelude::FromDer;
+    use x509_parser::time::ASN1Time;
+
+    /// What the parser makes of a time, which takes more spellings than there are in DER.
+    fn parsed(tag: u8, content: &[u8]) -> Option<i64> {
+        let mut der = Vec::from([tag, u8::try_from(content.len()).unwrap()]);
+        der.extend_from_slice(content);
+        let (rest, time) = ASN1Time::from_der(&der).ok()?;
+        rest.is_empty().then(|| time.timestamp())
+    }
+
+    #[test]
+    fn a_time_is_the_one_that_the_parser_reads() {
+        for year in (0..=9999).filter(|year| year % 7 == 0 || year % 100 < 5) {
+            for (month, day) in (1..=12).flat_map(|month| [1, 28, 29, 30, 31].map(|day| (month, day))) {
+                let generalized = format!("{year:04}{month:02}{day:02}235958Z");
+                let own = time(24, generalized.as_bytes());
+                assert_eq!(own, parsed(24, generalized.as_bytes()), "{generalized}");
+                if (1950..2050).contains(&year) {
+                    let utc = generalized.get(2..).unwrap();
+                    assert_eq!(time(23, utc.as_bytes()), own, "{utc}");
+                    assert_eq!(parsed(23, utc.as_bytes()), own, "{utc}");
+                }
+            }
+        }
+        for bad in
+            ["19700101000060Z", "19700101006000Z", "19700101240000Z", "19700100000000Z", "19701301000000Z"]
+        {
+            assert_eq!(time(24, bad.as_bytes()), None, "{bad}");
+        }
+        for other in
+            ["197001010000Z", "19700101000000", "19700101000000z", "19700101000000+0000", "1970010100000/Z"]
+        {
+            assert_eq!(time(24, other.as_bytes()), None, "{other}");
+        }
+    }
+
+    /// By the numbers themselves.
+    fn dotted(content: &[u8]) -> Option<String> {
+        let mut arcs: Vec<u128> = Vec::new();
+        let mut arc: Option<u128> = None;
+        for byte in content {
+            if arc.is_none() && *byte == 0x80 {
+                return None;
+            }
+            let value = arc.unwrap_or(0).checked_mul(128)?.checked_add(u128::from(byte & 0x7F))?;
+            arc = Some(value);
+            if byte & 0x80 == 0 {
+                arcs.extend(arc.take());
+            }
+        }
+        let (first, others) = arcs.split_first().filter(|_| arc.is_none())?;
+        let root = (first / 40).min(2);
+        let all = [root, first.wrapping_sub(root.wrapping_mul(40))].into_iter().chain(others.iter().copied());
+        Some(all.map(|arc| format!("{arc}")).collect::<Vec<_>>().join("."))
+    }
+
+    fn agree(content: &[u8]) {
+        let mut out = String::new();
+        let written = write_oid(content, &mut out).map(|()| out);
+        assert_eq!(written, dotted(content), "{content:02X?}");
+    }
+
+    #[test]
+    fn arcs_have_128_bits() {
+        for front in 0..=u8::MAX {
+            for length in 16..=20 {
+                for end in [0x00, 0x7F, 0x80] {
+                    let mut content = alloc::vec![0xFF; length];
+                    content[0] = front;
+                    content[length - 1] = end;
+                    agree(&content);
+                    content.insert(0, 0x2A);
+                    agree(&content);
+                }
+            }
+            agree(&[front]);
+            agree(&[front, 0x01]);
+        }
+        agree(&[]);
+    }
+
+    proptest! {
+        #[test]
+        fn an_oid_is_written_by_its_numbers(content in proptest::collection::vec(any::<u8>(), 0..24)) {
+            agree(&content);
+        }
+    }
 }

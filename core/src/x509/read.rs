@@ -1,72 +1,67 @@
-//! What x509-parser makes of bytes that the walks have admitted. The only place that names it.
+//! What x509-parser makes of the names in bytes that the walks have admitted. The only place that names it.
+//!
+//! Each name is given to it by itself. Read whole, a certificate would bring its readers of times and of
+//! all extensions into the program, asked for or not.
 
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use sha2::{Digest, Sha256};
-use x509_parser::certificate::Validity;
-use x509_parser::extensions::{GeneralName, SubjectAlternativeName};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
-use x509_parser::x509::X509Name;
+use x509_parser::x509::AttributeTypeAndValue;
 
+use super::der::Elements;
 use super::name::{self, Attribute};
 use super::shape::{Outline, RawExtension};
-use super::{AltName, Certificate, Extension, Name, extension, primitive};
+use super::{AltName, Extension, Leaf, Name, extension, primitive};
+use crate::fingerprint::Fingerprint;
 
-/// `None` where the parser disagrees with the walks. Each part is given to it by itself: read whole,
-/// a certificate would bring its readers of all extensions into the program, asked for or not.
-pub(super) fn certificate(der: &[u8], outline: &Outline<'_>) -> Option<Certificate> {
-    let (not_before, not_after) = validity(outline.validity)?;
-    let names = alt_names(&outline.extensions)?;
-    if names.len() != outline.alt_names {
-        return None;
-    }
-    let listed = names.len();
-    let alt_names: Vec<_> = names.into_iter().flatten().collect();
-    Some(Certificate {
-        sha256: Sha256::digest(der).into(),
-        subject: name_alone(outline.subject)?,
-        issuer: name_alone(outline.issuer)?,
+/// Room for the attributes of a name as most are.
+const TYPICAL_ATTRIBUTES: usize = 8;
+
+/// `None` where the parser disagrees with the walks.
+pub(super) fn leaf(sha256: Fingerprint, outline: &Outline<'_>) -> Option<Leaf> {
+    Some(Leaf {
+        sha256,
+        subject: name(outline.subject)?,
+        issuer: name(outline.issuer)?,
         serial: significant(outline.serial).into(),
-        not_before,
-        not_after,
-        other_alt_names: listed.saturating_sub(alt_names.len()),
-        alt_names,
-        is_ca: outline.is_ca,
-        may_sign_certificates: outline.may_sign_certificates,
-        extended_key_usages: outline.extended_key_usages.iter().copied().map(oid).collect::<Option<_>>()?,
-        extensions: outline.extensions.iter().map(extension).collect::<Option<_>>()?,
+        window: outline.window,
+        alt_names: alt_names(outline)?,
+        // X509-SVID, section 5.2, asks for both.
+        is_ca: outline.is_ca || outline.may_sign_certificates,
+        texts: if outline.has_text { texts(outline)? } else { Vec::new() },
     })
 }
 
-/// First and last second, since 1970.
-fn validity(der: &[u8]) -> Option<(i64, i64)> {
-    let (rest, validity) = Validity::from_der(der).ok()?;
-    rest.is_empty().then(|| (validity.not_before.timestamp(), validity.not_after.timestamp()))
-}
-
-/// `None` where the parser disagrees with the walks.
-pub(super) fn name_alone(der: &[u8]) -> Option<Name> {
-    let (rest, parsed) = X509Name::from_der(der).ok()?;
-    if rest.is_empty() { name(&parsed) } else { None }
-}
-
-fn name(name: &X509Name<'_>) -> Option<Name> {
-    let mut attributes = Vec::new();
-    for rdn in name.iter_rdn() {
-        for (at, attribute) in rdn.iter().enumerate() {
-            let value = attribute.attr_value();
-            attributes.push(Attribute {
-                oid: attribute.attr_type().as_bytes(),
-                tag: identifier(&value.header)?,
-                value: value.data,
-                same_rdn: at > 0,
-            });
+/// A name, of which the parser reads each attribute. `None` where it reads another one than the walk.
+pub(super) fn name(der: &[u8]) -> Option<Name> {
+    let mut attributes = Vec::with_capacity(TYPICAL_ATTRIBUTES);
+    let mut rdns = Elements::new(der).any().ok()?.inside();
+    while !rdns.is_empty() {
+        let mut rdn = rdns.any().ok()?.inside();
+        let mut same_rdn = false;
+        while !rdn.is_empty() {
+            let before = rdn;
+            let parts = rdn.any().ok()?.inside();
+            attributes.push(attribute(rdn.taken_since(&before), parts, same_rdn)?);
+            same_rdn = true;
         }
     }
     name::name(attributes.into_iter())
+}
+
+fn attribute<'a>(der: &'a [u8], mut parts: Elements<'a>, same_rdn: bool) -> Option<Attribute<'a>> {
+    let (oid, value) = (parts.any().ok()?, parts.any().ok()?);
+    let (rest, parsed) = AttributeTypeAndValue::from_der(der).ok()?;
+    let read = parsed.attr_value();
+    let is_same = rest.is_empty()
+        && parsed.attr_type().as_bytes() == oid.content
+        && identifier(&read.header) == Some(value.tag)
+        && core::ptr::eq(read.data, value.content);
+    is_same.then_some(Attribute { oid: oid.content, tag: value.tag, value: value.content, same_rdn })
 }
 
 /// The byte that stood in front of the value.
@@ -76,24 +71,27 @@ fn identifier(header: &x509_parser::asn1_rs::Header<'_>) -> Option<u8> {
     Some(((header.class() as u8) << 6) | constructed | number)
 }
 
-/// All alternative names in order; `None` in place of one that is not kept.
-fn alt_names(extensions: &[RawExtension<'_>]) -> Option<Vec<Option<AltName>>> {
-    // There is at most one: `shape` refuses a second.
-    let Some(found) = extensions.iter().find(|found| found.oid == extension::ALT_NAMES) else {
-        return Some(Vec::new());
-    };
-    let (rest, names) = SubjectAlternativeName::from_der(found.value).ok()?;
+/// The alternative names that are kept, in order.
+fn alt_names(outline: &Outline<'_>) -> Option<Vec<AltName>> {
+    let mut names = Vec::with_capacity(outline.alt_name_count);
+    let mut rest = outline.alt_names;
+    while !rest.is_empty() {
+        let before = rest;
+        rest.any().ok()?;
+        names.extend(alt_name(rest.taken_since(&before))?);
+    }
+    Some(names)
+}
+
+fn alt_name(der: &[u8]) -> Option<Option<AltName>> {
+    let (rest, name) = GeneralName::from_der(der).ok()?;
     if !rest.is_empty() {
         return None;
     }
-    names.general_names.iter().map(alt_name).collect()
-}
-
-fn alt_name(name: &GeneralName<'_>) -> Option<Option<AltName>> {
     Some(Some(match name {
-        GeneralName::URI(text) => AltName::Uri((*text).into()),
-        GeneralName::DNSName(text) => AltName::Dns((*text).into()),
-        GeneralName::RFC822Name(text) => AltName::Email((*text).into()),
+        GeneralName::URI(text) => AltName::Uri(text.into()),
+        GeneralName::DNSName(text) => AltName::Dns(text.into()),
+        GeneralName::RFC822Name(text) => AltName::Email(text.into()),
         GeneralName::IPAddress(bytes) => AltName::Ip(address(bytes)?),
         GeneralName::OtherName(..)
         | GeneralName::X400Address(_)
@@ -109,8 +107,19 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
+/// The extensions that are text: no policy sees another.
+fn texts(outline: &Outline<'_>) -> Option<Vec<Extension>> {
+    let all = outline.extensions().filter(|found| extension::is_text(found.value));
+    all.map(|found| extension(&found)).collect()
+}
+
+/// All extensions, in order.
+pub(super) fn extensions(outline: &Outline<'_>) -> Option<Vec<Extension>> {
+    outline.extensions().map(|found| extension(&found)).collect()
+}
+
 fn extension(found: &RawExtension<'_>) -> Option<Extension> {
-    let text = extension::string(found.value, 0).ok()?;
+    let text = extension::string(found.value).ok()?;
     Some(Extension {
         oid: oid(found.oid)?,
         critical: found.critical,
@@ -118,8 +127,20 @@ fn extension(found: &RawExtension<'_>) -> Option<Extension> {
     })
 }
 
+/// The extended key usages as dotted OIDs, in order.
+pub(super) fn usages(outline: &Outline<'_>) -> Option<Vec<Box<str>>> {
+    let mut usages = Vec::new();
+    let mut rest = outline.extended_key_usages;
+    while !rest.is_empty() {
+        usages.push(oid(rest.any().ok()?.content)?);
+    }
+    Some(usages)
+}
+
 fn oid(der: &[u8]) -> Option<Box<str>> {
-    primitive::oid_text(der).map(String::into_boxed_str)
+    let mut out = String::new();
+    primitive::write_oid(der, &mut out)?;
+    Some(out.into())
 }
 
 /// Without leading zero bytes.

@@ -11,6 +11,7 @@
 
 mod captures;
 mod fields;
+mod fingerprints;
 mod made;
 mod properties;
 mod second_opinion;
