@@ -1,6 +1,6 @@
-//! JSON with positions: what a text says, and where each key and value stands.
+//! JSON with positions: what serde_json reads, plus where each key and value stands.
 //!
-//! The syntax of the whole text is checked once. From then on a `Node` is a slice of that
+//! serde_json checks the syntax of the whole text once. From then on a `Node` is a slice of that
 //! text, its place is the distance of two pointers, and containers are taken apart level by level
 //! when somebody asks. Nothing is built that nobody looks at, and duplicate keys are not lost.
 
@@ -8,11 +8,12 @@ mod canonical;
 mod lines;
 mod parts;
 mod scan;
-pub(crate) mod syntax;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use serde::de::IgnoredAny;
 
 use crate::load::{Document, LoadCode, LoadError, Place};
 use lines::Lines;
@@ -69,8 +70,9 @@ impl<'a> Text<'a> {
                 return Err(fault(LoadCode::InvalidUtf8, document, good, good.len(), String::new()));
             }
         };
-        syntax::check(text).map_err(|stop| {
-            fault(LoadCode::InvalidJson, document, text, syntax_offset(text, stop), String::new())
+        // Nothing but the syntax: its readers of values would bring those of fractions with them.
+        let _: IgnoredAny = serde_json::from_str(text).map_err(|error| {
+            fault(LoadCode::InvalidJson, document, text, syntax_offset(text, &error), String::new())
         })?;
         scan::check(text).map_err(|(code, offset, pointer)| fault(code, document, text, offset, pointer))?;
         Ok(Self { text, document, lines: Lines::new(text) })
@@ -177,15 +179,23 @@ pub(crate) fn push_index(pointer: &mut String, index: usize) {
     let _ = write!(pointer, "/{index}");
 }
 
-/// Where it shows that a text is no JSON: at the byte that is wrong; for a raw control character in a
-/// string at the byte before it, and for a line feed after it.
-fn syntax_offset(text: &str, stop: syntax::Stop) -> usize {
-    if stop.is_end {
+/// serde_json gives a line, and a column in bytes: of the byte that it stopped at, or for a raw
+/// control character in a string of the byte before it.
+fn syntax_offset(text: &str, error: &serde_json::Error) -> usize {
+    if error.is_eof() {
         return text.len();
     }
-    let wrong = stop.read.saturating_sub(1);
-    let offset = if text.as_bytes().get(wrong) == Some(&b'\n') { stop.read } else { wrong };
-    text.floor_char_boundary(offset)
+    let line_start = match error.line().checked_sub(2) {
+        None => 0,
+        Some(nth) => memchr::memchr_iter(b'\n', text.as_bytes())
+            .nth(nth)
+            .map_or(0, |newline| newline.saturating_add(1)),
+    };
+    let mut offset = line_start.saturating_add(error.column().saturating_sub(1)).min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset = offset.saturating_sub(1);
+    }
+    offset
 }
 
 #[cold]

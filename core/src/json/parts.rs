@@ -1,4 +1,4 @@
-//! Takes values apart, in a text whose syntax was checked: here only the ends of tokens are
+//! Takes values apart, in a text whose syntax serde_json has checked: here only the ends of tokens are
 //! looked for, and nothing is judged. Where a text breaks off, so does its last part.
 
 use alloc::borrow::Cow;

@@ -1,4 +1,4 @@
-//! What is refused beyond the syntax: deep nesting, and halves of surrogate pairs.
+//! What serde_json does not check while it skips over values: nesting and surrogates.
 
 use alloc::string::String;
 use alloc::vec::Vec;

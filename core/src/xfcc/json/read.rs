@@ -1,9 +1,11 @@
-//! The shape of the JSON form. It is known where the text stops being JSON, if it does; up to there its
-//! parts are held to what may stand where. Every part is a piece of the input, so that an error can
+//! The shape of the JSON form. serde_json says where the text stops being JSON, if it does; up to there
+//! its parts are held to what may stand where. Every part is a piece of the input, so that an error can
 //! say where.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+
+use serde::de::IgnoredAny;
 
 use super::Element;
 use crate::json::{self, Parts};
@@ -13,7 +15,11 @@ use crate::xfcc::{Key, XfccError, never_legal};
 
 /// Reads a text that holds printable ASCII only.
 pub(super) fn array(text: &str) -> Result<Vec<Element<'_>>, XfccError> {
-    let syntax = json::syntax::check(text).map_or_else(|stop| stop.read.saturating_sub(1), |()| usize::MAX);
+    let syntax = serde_json::from_str::<IgnoredAny>(text).map_or_else(
+        // There are no line feeds, so the column counts the bytes read, the one that is wrong included.
+        |error| error.column().saturating_sub(1).min(text.len()),
+        |_| usize::MAX,
+    );
     let reader = Reader { text, syntax };
     let elements = reader.elements()?;
     if syntax < usize::MAX { Err(reader.not_json()) } else { Ok(elements) }
