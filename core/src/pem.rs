@@ -51,27 +51,26 @@ pub(crate) fn read(pem: &[u8], breaks: Breaks, blocks: Blocks) -> Result<Vec<u8>
     Ok(first)
 }
 
-/// Where the first end line starts.
-fn end(text: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'-', text).find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(END)))
-}
-
 /// The block with which a text starts, and what follows it.
 fn block(text: &[u8], breaks: Breaks) -> Result<(Vec<u8>, &[u8]), Detail> {
     let find = || {
-        let inner = text.strip_prefix(BEGIN)?;
-        let (body, rest) = inner.split_at_checked(end(inner)?)?;
-        let mut text = Vec::with_capacity(body.len());
-        let mut body = body;
-        while let Some(at) = memchr::memchr(b'\n', body) {
-            let (line, after) = body.split_at_checked(at)?;
+        let mut rest = text.strip_prefix(BEGIN)?;
+        let mut text = Vec::with_capacity(rest.len());
+        // Neither is a character of base64, so the first dash starts the end line, or nothing does.
+        while let Some(at) = memchr::memchr2(b'-', b'\n', rest) {
+            let (line, after) = rest.split_at_checked(at)?;
+            rest = after;
+            if rest.starts_with(b"-") {
+                unfold(line, breaks, &mut text);
+                break;
+            }
             // A CR alone is a line break to some readers and not to others.
             unfold(line.strip_suffix(b"\r").unwrap_or(line), breaks, &mut text);
-            body = after.get(1..)?;
+            rest = rest.get(1..)?;
         }
-        unfold(body, breaks, &mut text);
+        let rest = rest.strip_prefix(END)?;
         let der = STANDARD.decode(text).ok().filter(|der| !der.is_empty())?;
-        Some((der, rest.strip_prefix(END)?.trim_ascii_start()))
+        Some((der, rest.trim_ascii_start()))
     };
     find().ok_or(Detail::BadEncoding)
 }

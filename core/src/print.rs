@@ -25,6 +25,11 @@ pub fn hex(out: &mut String, bytes: &[u8]) {
 /// `%` and two upper-case hexadecimal digits (RFC 3986, section 2.1).
 pub fn percent(out: &mut String, byte: u8) {
     out.push('%');
+    upper_hex(out, byte);
+}
+
+/// Two upper-case hexadecimal digits.
+pub(crate) fn upper_hex(out: &mut String, byte: u8) {
     out.push(digit(byte >> 4, b'A'));
     out.push(digit(byte & 15, b'A'));
 }

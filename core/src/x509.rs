@@ -14,6 +14,7 @@
 
 mod der;
 mod extension;
+mod issuers;
 mod name;
 mod presented;
 mod primitive;
@@ -23,6 +24,7 @@ mod shape;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
@@ -32,6 +34,7 @@ use crate::credential::{AltNames, Credential};
 use crate::dn::NameText;
 use crate::fingerprint::Fingerprint;
 use crate::reason::codes;
+pub(crate) use issuers::Issuers;
 pub use presented::{ReadError, normalised};
 
 codes! {
@@ -180,11 +183,11 @@ impl Certificate {
         let outline = shape::check(der)?;
         let whole = || {
             let sha256: [u8; 32] = Sha256::digest(der).into();
-            let leaf = read::leaf(sha256.into(), &outline)?;
+            let leaf = read::leaf(sha256.into(), &outline, &Issuers::new())?;
             Some(Self {
                 sha256,
                 subject: leaf.subject,
-                issuer: leaf.issuer,
+                issuer: Arc::unwrap_or_clone(leaf.issuer),
                 serial: leaf.serial,
                 not_before: leaf.window.0,
                 not_after: leaf.window.1,
@@ -223,7 +226,7 @@ pub(crate) struct Leaf {
     /// Holds the DER.
     sha256: Fingerprint,
     subject: Name,
-    issuer: Name,
+    issuer: Arc<Name>,
     serial: Box<[u8]>,
     window: (i64, i64),
     alt_names: Vec<AltName>,
@@ -236,10 +239,10 @@ impl Leaf {
     ///
     /// # Errors
     /// The first rule that the bytes break.
-    pub(crate) fn from_der(der: Vec<u8>) -> Result<Self, X509Error> {
+    pub(crate) fn from_der(der: Vec<u8>, issuers: &Issuers) -> Result<Self, X509Error> {
         let sha256 = Fingerprint::of(der);
         let outline = shape::check(sha256.der().unwrap_or_default())?;
-        read::leaf(sha256.clone(), &outline).ok_or(UNREADABLE)
+        read::leaf(sha256.clone(), &outline, issuers).ok_or(UNREADABLE)
     }
 
     pub(crate) const fn sha256(&self) -> &Fingerprint {

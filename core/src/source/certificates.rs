@@ -16,7 +16,7 @@ mod with_x509 {
     use crate::limits::{CACHED_CERTIFICATE_TEXT_BYTES, CACHED_CERTIFICATES};
     use crate::reason::Detail;
     use crate::source::is_dns_name;
-    use crate::x509::{AltName, Leaf, X509Code};
+    use crate::x509::{AltName, Issuers, Leaf, X509Code};
 
     /// A certificate that a source may use.
     #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ mod with_x509 {
     impl Known {
         /// # Errors
         /// `too_many_sans`, `bad_certificate`, `bad_dns_name`.
-        fn from_der(der: Vec<u8>) -> Result<Self, Detail> {
-            let leaf = Leaf::from_der(der).map_err(|error| match error.code {
+        fn from_der(der: Vec<u8>, issuers: &Issuers) -> Result<Self, Detail> {
+            let leaf = Leaf::from_der(der, issuers).map_err(|error| match error.code {
                 X509Code::TooManySans => Detail::TooManySans,
                 _ => Detail::BadCertificate,
             })?;
@@ -54,11 +54,12 @@ mod with_x509 {
     #[derive(Debug)]
     pub(crate) struct Certificates {
         kept: Kept<Known, CACHED_CERTIFICATES, CACHED_CERTIFICATE_TEXT_BYTES>,
+        issuers: Issuers,
     }
 
     impl Certificates {
         pub(crate) const fn new() -> Self {
-            Self { kept: Kept::new() }
+            Self { kept: Kept::new(), issuers: Issuers::new() }
         }
 
         /// The certificate in a text. `decode` must depend on nothing but the text, and be the same
@@ -78,7 +79,7 @@ mod with_x509 {
                 return Ok(known);
             }
             // Decoded without the lock.
-            let known = Known::from_der(decode(text)?)?;
+            let known = Known::from_der(decode(text)?, &self.issuers)?;
             self.kept.keep(text, known.clone());
             Ok(known)
         }

@@ -3,12 +3,12 @@
 //! comes in a certificate is spelled like the same name in a proxy's header.
 
 use alloc::string::String;
-use core::fmt::Write;
 
 use super::Name;
 use super::primitive;
 use crate::bytes::PLAIN_VALUE;
 use crate::dn::{NameText, printed_keyword};
+use crate::print::upper_hex;
 
 /// An attribute in DER.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +38,6 @@ pub(super) fn name<'a>(attributes: impl DoubleEndedIterator<Item = Attribute<'a>
     NameText::parse(out.as_bytes()).ok()?;
     Some(Name(out))
 }
-
-// Writing to a String cannot fail, which is why the results below are dropped.
 
 fn write_attribute(attribute: &Attribute<'_>, out: &mut String) -> Option<()> {
     let start = out.len();
@@ -76,14 +74,10 @@ fn write_text(text: &str, out: &mut String) {
         // What is not ASCII is written byte by byte, and so never stands between two of these.
         out.push_str(text.get(start..at).unwrap_or_default());
         start = at.saturating_add(1);
+        out.push('\\');
         match byte {
-            0x20..=0x7E => {
-                out.push('\\');
-                out.push(char::from(byte));
-            }
-            _ => {
-                let _ = write!(out, "\\{byte:02X}");
-            }
+            0x20..=0x7E => out.push(char::from(byte)),
+            _ => upper_hex(out, byte),
         }
     }
     out.push_str(text.get(start..).unwrap_or_default());
@@ -91,13 +85,17 @@ fn write_text(text: &str, out: &mut String) {
 
 /// `#` and the whole element, with the length that the walk has seen to be minimal.
 fn write_der(attribute: &Attribute<'_>, out: &mut String) {
-    let length = attribute.value.len();
-    let _ = match length {
-        0..=0x7F => write!(out, "#{:02X}{length:02X}", attribute.tag),
-        0x80..=0xFF => write!(out, "#{:02X}81{length:02X}", attribute.tag),
-        _ => write!(out, "#{:02X}82{length:04X}", attribute.tag),
-    };
+    out.push('#');
+    upper_hex(out, attribute.tag);
+    // Below 64 KiB, as all that is read.
+    let [.., high, low] = attribute.value.len().to_be_bytes();
+    if high != 0 {
+        [0x82, high].into_iter().for_each(|byte| upper_hex(out, byte));
+    } else if low > 0x7F {
+        upper_hex(out, 0x81);
+    }
+    upper_hex(out, low);
     for byte in attribute.value {
-        let _ = write!(out, "{byte:02X}");
+        upper_hex(out, *byte);
     }
 }

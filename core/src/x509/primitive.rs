@@ -2,10 +2,10 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use core::fmt::Write;
 
 use super::X509Code::{BadBitString, BadBoolean, BadInteger, BadNull, BadOid, BadString, BadTime};
 use super::der::{Element, Fault, fault};
+use crate::print::decimal;
 
 /// Checks the content of a primitive element of a universal type.
 #[inline(never)]
@@ -18,6 +18,8 @@ pub(super) fn check(element: &Element<'_>) -> Result<(), Fault> {
         5 => (content.is_empty(), BadNull),
         6 => (is_oid(content), BadOid),
         23 | 24 => (time(element.tag, content).is_some(), BadTime),
+        NUMERIC | PRINTABLE | IA5 | VISIBLE => (content.is_ascii(), BadString),
+        UTF8 => (core::str::from_utf8(content).is_ok(), BadString),
         // Strings that are not read (GeneralString and its like in a Kerberos name) are left alone.
         tag => (!is_text_type(tag) || text(tag, content).is_some(), BadString),
     };
@@ -64,41 +66,44 @@ pub(super) fn write_oid(content: &[u8], out: &mut String) -> Option<()> {
     if !is_oid(content) {
         return None;
     }
-    let mut is_first = true;
+    // The first two arcs share a number: 40 times the first, at most 2, and the second.
+    let (root, mut below) = match content.first()? {
+        0..40 => ('0', 0),
+        40..80 => ('1', 40),
+        _ => ('2', 80),
+    };
+    out.push(root);
     for arc in content.split_inclusive(|byte| byte & 0x80 == 0) {
-        let mut value = arc.iter().fold(0, |value: u128, byte| (value << 7) | u128::from(byte & 0x7F));
-        if is_first {
-            // The first two arcs share a number: 40 times the first, at most 2, and the second.
-            let (root, below) = match value {
-                0..40 => ("0", 0),
-                40..80 => ("1", 40),
-                _ => ("2", 80),
-            };
-            out.push_str(root);
-            value = value.saturating_sub(below);
-            is_first = false;
-        }
         out.push('.');
-        push_decimal(out, value);
+        match arc {
+            [byte] => decimal(out, u64::from(byte.saturating_sub(below)), 1),
+            // Nearly all arcs are small, and a certificate has dozens of them.
+            [_, _] | [_, _, _] | [_, _, _, _] => {
+                let value = arc.iter().fold(0, |value: u64, byte| (value << 7) | u64::from(byte & 0x7F));
+                decimal(out, value.saturating_sub(u64::from(below)), 1);
+            }
+            _ => write_wide(arc, below, out),
+        }
+        below = 0;
     }
     Some(())
 }
 
-fn push_decimal(out: &mut String, number: u128) {
-    match u32::try_from(number) {
-        // Nearly all arcs are small, and a certificate has dozens of them.
-        Ok(small) => push_small(out, small),
-        // Writing to a String cannot fail.
-        Err(_) => drop(write!(out, "{number}")),
+/// Writes an arc of up to 128 bits, less a number that is smaller.
+fn write_wide(arc: &[u8], below: u8, out: &mut String) {
+    // The lowest first.
+    let mut digits = [0_i32; 39];
+    for (at, byte) in arc.iter().enumerate() {
+        let is_last = at.saturating_add(1) == arc.len();
+        let mut carry = i32::from(byte & 0x7F).wrapping_sub(if is_last { i32::from(below) } else { 0 });
+        for digit in &mut digits {
+            let value = digit.wrapping_mul(128).wrapping_add(carry);
+            *digit = value.rem_euclid(10);
+            carry = value.div_euclid(10);
+        }
     }
-}
-
-/// At most ten digits, and so as many calls.
-fn push_small(out: &mut String, number: u32) {
-    if number >= 10 {
-        push_small(out, number / 10);
-    }
-    out.extend(char::from_digit(number % 10, 10));
+    let shown = digits.iter().rev().skip_while(|digit| **digit == 0);
+    out.extend(shown.filter_map(|digit| char::from_digit(digit.unsigned_abs(), 10)));
 }
 
 const UTF8: u8 = 12;
@@ -129,20 +134,23 @@ pub(super) fn text(tag: u8, content: &[u8]) -> Option<Cow<'_, str>> {
         NUMERIC | PRINTABLE | IA5 | VISIBLE => {
             core::str::from_utf8(content).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed)
         }
-        TELETEX => Some(content.iter().copied().map(char::from).collect::<String>().into()),
-        UNIVERSAL => {
-            let (units, []) = content.as_chunks::<4>() else { return None };
-            let chars = units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit)));
-            chars.collect::<Option<String>>().map(Cow::Owned)
-        }
-        BMP => {
-            let (units, []) = content.as_chunks::<2>() else { return None };
-            // Halves of characters beyond the basic plane are no characters of their own.
-            let chars = units.iter().map(|unit| char::from_u32(u32::from(u16::from_be_bytes(*unit))));
-            chars.collect::<Option<String>>().map(Cow::Owned)
-        }
+        TELETEX => letters::<1>(content),
+        UNIVERSAL => letters::<4>(content),
+        // Halves of characters beyond the basic plane are no characters of their own.
+        BMP => letters::<2>(content),
         _ => None,
     }
+}
+
+/// The text of letters of so many bytes.
+fn letters<const BYTES: usize>(content: &[u8]) -> Option<Cow<'_, str>> {
+    let (units, []) = content.as_chunks::<BYTES>() else { return None };
+    let mut out = String::with_capacity(content.len());
+    for unit in units {
+        let number = unit.iter().fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
+        out.push(char::from_u32(number)?);
+    }
+    Some(Cow::Owned(out))
 }
 
 /// `YYMMDDHHMMSSZ` (tag 23) or `YYYYMMDDHHMMSSZ` (tag 24), of a day that the calendar has: in seconds
@@ -153,10 +161,10 @@ pub(super) fn time(tag: u8, content: &[u8]) -> Option<i64> {
     let year = match (tag, year) {
         // RFC 5280, section 4.1.2.5.1.
         (23, [year]) => match number(year)? {
-            year @ 50.. => year.saturating_add(1900),
-            year => year.saturating_add(2000),
+            year @ 50.. => year.wrapping_add(1900),
+            year => year.wrapping_add(2000),
         },
-        (24, [century, year]) => number(century)?.saturating_mul(100).saturating_add(number(year)?),
+        (24, [century, year]) => number(century)?.wrapping_mul(100).wrapping_add(number(year)?),
         _ => return None,
     };
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -171,30 +179,26 @@ pub(super) fn time(tag: u8, content: &[u8]) -> Option<i64> {
     let (hour, minute, second) = (number(hour)?, number(minute)?, number(second)?);
     let is_time = (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60;
     is_time.then(|| {
-        let hours = days_since_1970(year, month, day).saturating_mul(24).saturating_add(hour);
-        let minutes = i64::from(hours).saturating_mul(60).saturating_add(i64::from(minute));
-        minutes.saturating_mul(60).saturating_add(i64::from(second))
+        let hours = days_since_1970(year, month, day).wrapping_mul(24).wrapping_add(hour);
+        let minutes = i64::from(hours).wrapping_mul(60).wrapping_add(i64::from(minute));
+        minutes.wrapping_mul(60).wrapping_add(i64::from(second))
     })
 }
 
 /// Counts from 1 March of the year 0, as `print::date` does the other way.
 const fn days_since_1970(year: i32, month: i32, day: i32) -> i32 {
-    let (year, month) = if month > 2 {
-        (year, month.saturating_sub(3))
-    } else {
-        (year.saturating_sub(1), month.saturating_add(9))
-    };
-    let leap_days =
-        year.div_euclid(4).saturating_sub(year.div_euclid(100)).saturating_add(year.div_euclid(400));
-    let of_year = month.saturating_mul(153).saturating_add(2) / 5;
-    let days = year.saturating_mul(365).saturating_add(leap_days).saturating_add(of_year);
-    days.saturating_add(day).saturating_sub(719_469)
+    let (year, month) =
+        if month > 2 { (year, month.wrapping_sub(3)) } else { (year.wrapping_sub(1), month.wrapping_add(9)) };
+    let leap_days = year.div_euclid(4).wrapping_sub(year.div_euclid(100)).wrapping_add(year.div_euclid(400));
+    let of_year = month.wrapping_mul(153).wrapping_add(2) / 5;
+    let days = year.wrapping_mul(365).wrapping_add(leap_days).wrapping_add(of_year);
+    days.wrapping_add(day).wrapping_sub(719_469)
 }
 
 /// Two digits.
 fn number(digits: &[u8; 2]) -> Option<i32> {
     let [tens, ones] = digits.map(|digit| i32::from(digit.wrapping_sub(b'0')));
-    (tens < 10 && ones < 10).then(|| tens.saturating_mul(10).saturating_add(ones))
+    (tens < 10 && ones < 10).then(|| tens.wrapping_mul(10).wrapping_add(ones))
 }
 
 #[cfg(test)]

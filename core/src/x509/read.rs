@@ -15,18 +15,18 @@ use x509_parser::x509::AttributeTypeAndValue;
 use super::der::Elements;
 use super::name::{self, Attribute};
 use super::shape::{Outline, RawExtension};
-use super::{AltName, Extension, Leaf, Name, extension, primitive};
+use super::{AltName, Extension, Issuers, Leaf, Name, extension, primitive};
 use crate::fingerprint::Fingerprint;
 
 /// Room for the attributes of a name as most are.
 const TYPICAL_ATTRIBUTES: usize = 8;
 
 /// `None` where the parser disagrees with the walks.
-pub(super) fn leaf(sha256: Fingerprint, outline: &Outline<'_>) -> Option<Leaf> {
+pub(super) fn leaf(sha256: Fingerprint, outline: &Outline<'_>, issuers: &Issuers) -> Option<Leaf> {
     Some(Leaf {
         sha256,
         subject: name(outline.subject)?,
-        issuer: name(outline.issuer)?,
+        issuer: issuers.read(outline.issuer)?,
         serial: significant(outline.serial).into(),
         window: outline.window,
         alt_names: alt_names(outline)?,
