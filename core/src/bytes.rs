@@ -40,12 +40,6 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
 }
 
-/// Whether one of some bytes, all of them ASCII, is in a text.
-#[inline(never)]
-pub(crate) fn contains_any(text: &str, bytes: &[u8]) -> bool {
-    text.bytes().any(|byte| bytes.contains(&byte))
-}
-
 /// The bytes that eight hexadecimal digits of either case spell. All eight at once, each in a lane of
 /// one number: no sum here is more than a lane holds.
 #[inline]

@@ -7,7 +7,6 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::bytes::contains_any;
 use crate::json::{Kind, Member, Node, Parts, Text, push_index, push_step};
 use crate::limits::HostLimits;
 use crate::load::{
@@ -372,7 +371,7 @@ impl<'a> Reader<'a> {
         at.and_then(|at| self.boolean(at)).unwrap_or(default)
     }
 
-    /// An integer, as far as 64 bits hold it; what holds more is `i64::MAX`, which no range holds.
+    /// An integer of at most 18 digits; what has more is `i64::MAX`, which no range holds.
     #[inline(never)]
     pub(crate) fn integer(&mut self, at: &Cursor<'_, 'a>) -> Option<i64> {
         if at.kind() != Kind::Number {
@@ -380,11 +379,18 @@ impl<'a> Reader<'a> {
             return None;
         }
         let raw = at.node.raw();
-        if contains_any(raw, b".eE") {
+        if raw.contains(['.', 'e', 'E']) {
             self.refuse(at, LoadCode::NotAnInteger);
             return None;
         }
-        Some(raw.parse().unwrap_or(i64::MAX))
+        let (sign, digits) = raw.strip_prefix('-').map_or((1, raw), |digits| (-1, digits));
+        if digits.len() > 18 {
+            return Some(i64::MAX);
+        }
+        let value = digits.bytes().fold(0_i64, |value, digit| {
+            value.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')))
+        });
+        Some(value.wrapping_mul(sign))
     }
 
     /// An integer within bounds; `default` where it is absent or refused.

@@ -1,7 +1,5 @@
 //! The canonical form of a value (RFC 8785), straight into a digest.
 
-use alloc::vec::Vec;
-
 use sha2::{Digest, Sha256};
 
 use super::{Kind, Node};
@@ -20,35 +18,47 @@ fn write(node: Node<'_>, out: &mut Sha256) {
     match node.kind() {
         Kind::Object => {
             let mut members = node.members();
-            if members.len() > 1 {
-                order::sort_by_key(&mut members, |member| member.key.encode_utf16().collect::<Vec<u16>>());
-            }
-            out.update(b"{");
+            order::sort_unstable_by(&mut members, |one, other| {
+                one.key.bytes().map(weight).lt(other.key.bytes().map(weight))
+            });
+            put(out, b"{");
             for (index, member) in members.iter().enumerate() {
                 if index > 0 {
-                    out.update(b",");
+                    put(out, b",");
                 }
                 write_string(member.key_node, out);
-                out.update(b":");
+                put(out, b":");
                 write(member.value, out);
             }
-            out.update(b"}");
+            put(out, b"}");
         }
         Kind::Array => {
-            out.update(b"[");
+            put(out, b"[");
             for (index, element) in node.elements().into_iter().enumerate() {
                 if index > 0 {
-                    out.update(b",");
+                    put(out, b",");
                 }
                 write(element, out);
             }
-            out.update(b"]");
+            put(out, b"]");
         }
         Kind::String => write_string(node, out),
         // A document that loads holds integers only, and `-0` is the one that RFC 8785 respells.
-        Kind::Number if node.raw() == "-0" => out.update(b"0"),
-        Kind::Number | Kind::Boolean | Kind::Null => out.update(node.raw().as_bytes()),
+        Kind::Number if node.raw() == "-0" => put(out, b"0"),
+        Kind::Number | Kind::Boolean | Kind::Null => put(out, node.raw().as_bytes()),
     }
+}
+
+/// A byte of UTF-8 such that bytes compare as the UTF-16 code units of their texts do: surrogates, which
+/// stand for what takes four bytes, come before U+E000 to U+FFFF, which start with these two.
+const fn weight(byte: u8) -> u8 {
+    if matches!(byte, 0xEE | 0xEF) { byte | 0x10 } else { byte }
+}
+
+/// One copy of what a digest does with bytes.
+#[inline(never)]
+fn put(out: &mut Sha256, bytes: &[u8]) {
+    out.update(bytes);
 }
 
 fn write_string(node: Node<'_>, out: &mut Sha256) {
@@ -56,29 +66,29 @@ fn write_string(node: Node<'_>, out: &mut Sha256) {
     // Without a backslash there is nothing to respell: JSON itself demands the others.
     let text = match node.string() {
         Some(text) if memchr::memchr(b'\\', raw.as_bytes()).is_some() => text,
-        _ => return out.update(raw.as_bytes()),
+        _ => return put(out, raw.as_bytes()),
     };
-    out.update(b"\"");
+    put(out, b"\"");
     for c in text.chars() {
         match c {
-            '"' => out.update(b"\\\""),
-            '\\' => out.update(b"\\\\"),
-            '\u{8}' => out.update(b"\\b"),
-            '\t' => out.update(b"\\t"),
-            '\n' => out.update(b"\\n"),
-            '\u{c}' => out.update(b"\\f"),
-            '\r' => out.update(b"\\r"),
+            '"' => put(out, b"\\\""),
+            '\\' => put(out, b"\\\\"),
+            '\u{8}' => put(out, b"\\b"),
+            '\t' => put(out, b"\\t"),
+            '\n' => put(out, b"\\n"),
+            '\u{c}' => put(out, b"\\f"),
+            '\r' => put(out, b"\\r"),
             c if c < ' ' => {
                 let digit = |value: u32| char::from_digit(value, 16).unwrap_or('0');
                 let code = u32::from(c);
-                out.update(b"\\u00");
-                out.update(digit(code.wrapping_shr(4)).encode_utf8(&mut [0; 4]).as_bytes());
-                out.update(digit(code & 0xF).encode_utf8(&mut [0; 4]).as_bytes());
+                put(out, b"\\u00");
+                put(out, digit(code.wrapping_shr(4)).encode_utf8(&mut [0; 4]).as_bytes());
+                put(out, digit(code & 0xF).encode_utf8(&mut [0; 4]).as_bytes());
             }
-            c => out.update(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            c => put(out, c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    out.update(b"\"");
+    put(out, b"\"");
 }
 
 #[cfg(test)]
@@ -86,6 +96,7 @@ mod tests {
     use super::super::Text;
     use super::*;
     use crate::load::Document;
+    use proptest::prelude::*;
 
     fn digest(text: &str) -> [u8; 32] {
         Text::parse(text.as_bytes(), Document::Policy, 1 << 20).unwrap().root().canonical_sha256()
@@ -112,6 +123,17 @@ mod tests {
         let mixed =
             "{\"\u{fb33}\":7,\"\u{20ac}\":5,\"\\u000d\":1,\"\u{1f600}\":6,\"\u{f6}\":4,\"1\":2,\"\u{80}\":3}";
         assert_eq!(digest(mixed), plain(sorted));
+    }
+
+    proptest! {
+        #[test]
+        fn weights_compare_as_utf16_does(
+            one in "[a\u{80}\u{7ff}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,3}|\\PC{0,4}",
+            other in "[a\u{80}\u{7ff}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,3}|\\PC{0,4}",
+        ) {
+            let ours = one.bytes().map(weight).cmp(other.bytes().map(weight));
+            prop_assert_eq!(ours, one.encode_utf16().cmp(other.encode_utf16()));
+        }
     }
 
     #[test]

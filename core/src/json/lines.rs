@@ -32,27 +32,10 @@ impl Mark {
         }
     }
 
-    /// Takes many bytes at once.
-    fn skip(&mut self, bytes: &[u8]) {
-        if let Some(last) = memchr::memrchr(b'\n', bytes) {
-            let (before, _) = bytes.split_at_checked(last.saturating_add(1)).unwrap_or_default();
-            self.lines = self.lines.saturating_add(memchr::memchr_iter(b'\n', before).count());
-            self.line_start = self.chars.saturating_add(count_chars(before));
-        }
-        self.chars = self.chars.saturating_add(count_chars(bytes));
-    }
-
     fn position(self) -> (usize, usize) {
         let column = self.chars.saturating_sub(self.line_start);
         (self.lines.saturating_add(1), column.saturating_add(1))
     }
-}
-
-fn count_chars(bytes: &[u8]) -> usize {
-    if bytes.is_ascii() {
-        return bytes.len();
-    }
-    bytes.iter().filter(|byte| *byte & 0xC0 != 0x80).count()
 }
 
 impl Lines {
@@ -62,7 +45,7 @@ impl Lines {
         let mut marks = Vec::with_capacity(text.len().div_ceil(STRIDE).saturating_add(1));
         for chunk in text.as_bytes().chunks(STRIDE) {
             marks.push(mark);
-            mark.skip(chunk);
+            chunk.iter().for_each(|byte| mark.step(*byte));
         }
         // An offset may be the end of the text.
         marks.push(mark);

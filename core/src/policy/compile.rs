@@ -35,11 +35,12 @@ pub(crate) struct Policy {
 
 impl Policy {
     pub(crate) fn compile(document: &PolicyDocument) -> Self {
-        let mut groups: Vec<RuleSet> = document.groups.iter().map(|_| RuleSet::default()).collect();
-        let mut inline: Vec<(&[Term], RuleSet)> = Vec::new();
+        // The principals of the groups, then those that rules hold themselves.
+        let mut classes: Vec<(&[Term], RuleSet)> = Vec::new();
+        classes.extend(document.groups.iter().map(|group| (group.principals.as_slice(), RuleSet::default())));
         let mut methods: Vec<(&str, u16)> = Vec::new();
         let words = document.rules.len().div_ceil(64).min(WORDS);
-        let none = || vec![0; words].into_boxed_slice();
+        let none = || none(words);
         let mut policy = Self {
             names: document.rules.iter().map(|rule| rule.name.clone()).collect(),
             deny: none(),
@@ -52,7 +53,7 @@ impl Policy {
             methods: Vec::new(),
             allow_paths: PathTable::new(Width::Narrow),
             deny_paths: PathTable::new(Width::Wide),
-            principals: Principals::new(core::iter::empty()),
+            principals: Principals::new(Vec::new()),
             has_shadow_rules: document.rules.iter().any(|rule| rule.mode == Mode::Shadow),
             shadow_mode: document.mode == Mode::Shadow,
         };
@@ -69,11 +70,10 @@ impl Policy {
                 From::Anyone => insert(&mut policy.anyone, number),
                 From::Authenticated => insert(&mut policy.authenticated, number),
                 From::AnyOf { principals, groups: named } => {
-                    let mut only = RuleSet::default();
-                    only.insert(number);
-                    inline.push((principals, only));
-                    for group in named {
-                        if let Some(rules) = groups.get_mut(*group) {
+                    let own = classes.len();
+                    classes.push((principals, RuleSet::default()));
+                    for class in named.iter().chain([&own]) {
+                        if let Some((_, rules)) = classes.get_mut(*class) {
                             rules.insert(number);
                         }
                     }
@@ -94,11 +94,16 @@ impl Policy {
                 }
             }
         }
-        let groups = document.groups.iter().map(|group| group.principals.as_slice()).zip(groups);
-        policy.principals = Principals::new(groups.chain(inline));
+        policy.principals = Principals::new(classes);
         policy.methods = by_method(methods);
         policy
     }
+}
+
+/// A set that holds no rule yet.
+#[inline(never)]
+fn none(words: usize) -> Bits {
+    vec![0; words].into_boxed_slice()
 }
 
 fn by_method(mut pairs: Vec<(&str, u16)>) -> Vec<(Box<str>, RuleSet)> {

@@ -1,6 +1,5 @@
 //! Who may do what: from what a person writes to tables, and from tables to a verdict.
 
-mod address;
 pub(crate) mod bits;
 pub(crate) mod compile;
 mod conditions;

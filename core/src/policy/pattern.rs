@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 
 use super::reading::Reading;
-use crate::bytes::contains_any;
 use crate::limits::PATTERN_SEGMENTS;
 use crate::target::{TargetRules, check_path};
 
@@ -81,6 +80,6 @@ fn is_part(segment: &str, last: bool) -> bool {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         }
         // A question mark would begin the query, which no pattern sees.
-        None => !contains_any(segment, b"*{}?"),
+        None => !segment.contains(['*', '{', '}', '?']),
     }
 }

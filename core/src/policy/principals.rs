@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use subtle::ConstantTimeEq;
 
 use super::bits::RuleSet;
@@ -97,12 +97,13 @@ pub(super) struct Principals {
     hasher: FixedState,
 }
 
-/// How often the values of conditions occur in principals of several conditions.
-type Counts = HashMap<u64, u32, FixedState>;
+/// How often entries occur in principals of several conditions, by number.
+type Counts = Vec<u32>;
 
 impl Principals {
     /// `classes`: principals and the rules they are for.
-    pub(super) fn new<'d>(classes: impl Iterator<Item = (&'d [Term], RuleSet)> + Clone) -> Self {
+    #[inline(never)]
+    pub(super) fn new(classes: Vec<(&[Term], RuleSet)>) -> Self {
         let mut table = Self {
             entries: HashTable::new(),
             text: Vec::new(),
@@ -113,9 +114,9 @@ impl Principals {
             longest_dns_under: 0,
             hasher: FixedState::with_seed(0),
         };
-        let mut counts = Counts::with_hasher(FixedState::with_seed(0));
-        for (terms, _) in classes.clone() {
-            for term in terms {
+        let mut counts = Counts::new();
+        for (terms, _) in &classes {
+            for term in *terms {
                 table.count(term, false, &mut counts);
             }
         }
@@ -129,11 +130,17 @@ impl Principals {
         table
     }
 
-    fn count(&self, term: &Term, compound: bool, counts: &mut Counts) {
+    fn count(&mut self, term: &Term, compound: bool, counts: &mut Counts) {
         match term {
             Term::Is(atom) if compound => {
-                let count = counts.entry(hash_of(&self.hasher, key(atom))).or_insert(0);
-                *count = count.saturating_add(1);
+                let number = usize::try_from(self.enter(atom, None)).unwrap_or(usize::MAX);
+                // Nothing else was entered yet, so a new entry has the next number.
+                if number == counts.len() {
+                    counts.push(0);
+                }
+                if let Some(count) = counts.get_mut(number) {
+                    *count = count.saturating_add(1);
+                }
             }
             Term::Is(_) => {}
             Term::Any(terms) => terms.iter().for_each(|term| self.count(term, compound, counts)),
@@ -172,7 +179,10 @@ impl Principals {
     /// How many principals a look-up by this term would have to check, at worst.
     fn occurrences(&self, term: &Term, counts: &Counts) -> u32 {
         match term {
-            Term::Is(atom) => counts.get(&hash_of(&self.hasher, key(atom))).copied().unwrap_or(0),
+            Term::Is(atom) => {
+                let entry = self.find(key(atom)).and_then(|entry| usize::try_from(entry.number).ok());
+                entry.and_then(|number| counts.get(number)).copied().unwrap_or(0)
+            }
             Term::Any(terms) => terms.iter().map(|term| self.occurrences(term, counts)).max().unwrap_or(0),
             Term::All(terms) => terms.iter().map(|term| self.occurrences(term, counts)).min().unwrap_or(0),
         }
@@ -245,10 +255,13 @@ impl Principals {
         self.longest_dns_under
     }
 
+    fn find(&self, key: Key<'_>) -> Option<&Entry> {
+        self.entries.find(hash_of(&self.hasher, key), |entry| entry.is(key, &self.text))
+    }
+
     /// Looks a name up and notes the entry, if there is one.
     pub(super) fn look_up(&self, key: Key<'_>, found: Match, met: &mut Met) {
-        let hash = hash_of(&self.hasher, key);
-        if let Some(entry) = self.entries.find(hash, |entry| entry.is(key, &self.text)) {
+        if let Some(entry) = self.find(key) {
             met.note(met::Entry { number: entry.number, link: entry.link, found });
         }
     }

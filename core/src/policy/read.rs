@@ -8,7 +8,7 @@ use super::conditions::{Principals, Seen};
 use super::document::{Effect, From, Group, Mode, PolicyDocument, Rule};
 use super::paths::Pattern;
 use super::values;
-use crate::bytes::{contains, contains_any};
+use crate::bytes::contains;
 use crate::json::{Kind, Member};
 use crate::limits::{HostLimits, PATTERN_SEGMENTS, RULES};
 use crate::load::{Fault, LoadCode, Place, WarningCode};
@@ -410,7 +410,7 @@ fn path_hint(text: &str, rules: &TargetRules, offset: usize) -> &'static str {
         "a request with ; is refused, unless \"request\": {\"allowSemicolon\": true}"
     } else if contains(rest, "*") && !contains(text, "%") {
         "* stands only for the whole last segment; for one segment write {name}"
-    } else if contains_any(rest, b"{}") && !contains(text, "%") {
+    } else if rest.contains(['{', '}']) && !contains(text, "%") {
         "{name} stands for one whole segment"
     } else if contains(text, "%") {
         "an escape is broken, or stands for something that requests are refused for"

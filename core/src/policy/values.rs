@@ -1,16 +1,15 @@
 //! The texts of a policy, each turned into bytes that compare: names, numbers, fingerprints.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv6Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::address::{v4, v6};
 use super::principal::{Atom, NameRole};
-use crate::bytes::{contains, contains_any};
+use crate::bytes::contains;
 use crate::dn::{AttributeType, NameText};
 use crate::load::{Fault, LoadCode};
 use crate::spiffe::{SpiffeId, has_spiffe_scheme, is_trust_domain};
@@ -91,7 +90,7 @@ fn san_without_type(text: &str) -> Fault {
     }
     let hint = if has_spiffe_scheme(text) {
         "write \"URI:spiffe://…\", or use the key spiffe"
-    } else if v4(text).or_else(|| v6(text)).is_some() {
+    } else if text.parse::<IpAddr>().is_ok() {
         "write \"IP:…\""
     } else if contains(text, "://") || text.starts_with("urn:") {
         "write \"URI:…\""
@@ -151,21 +150,23 @@ pub(crate) fn dns_under(text: &str) -> Result<Atom, Fault> {
 }
 
 fn ip(text: &str) -> Result<Atom, Fault> {
-    let hint = match v4(text).or_else(|| v6(text)) {
+    let hint = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => return Ok(Atom::Ip(address.octets().as_slice().into())),
         // Some tools print such a name for one of four bytes, some for one of sixteen.
-        Some(address) if address.starts_with(IPV4_MAPPED) => "write the IPv4 address alone, without ::ffff:",
-        Some(address) => return Ok(Atom::Ip(address.into())),
-        None if contains(text, "/") => {
+        Ok(IpAddr::V6(address)) if is_mapped(address) => "write the IPv4 address alone, without ::ffff:",
+        Ok(IpAddr::V6(address)) => return Ok(Atom::Ip(address.octets().as_slice().into())),
+        Err(_) if contains(text, "/") => {
             "a certificate names single addresses: write one, without a prefix length"
         }
-        None if contains_any(text, b"[]%") => "write the address alone, without brackets, port or zone",
-        None => LoadCode::BadIp.hint(),
+        Err(_) if text.contains(['[', ']', '%']) => "write the address alone, without brackets, port or zone",
+        Err(_) => LoadCode::BadIp.hint(),
     };
     Err((LoadCode::BadIp, hint))
 }
 
-/// How an IPv6 address starts that stands for an IPv4 address (RFC 4291, section 2.5.5.2).
-const IPV4_MAPPED: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
+fn is_mapped(address: Ipv6Addr) -> bool {
+    address.to_ipv4_mapped().is_some()
+}
 
 fn email(text: &str) -> Result<Atom, Fault> {
     let (local, domain) = text.rsplit_once('@').unwrap_or_default();
@@ -261,13 +262,12 @@ pub(crate) fn sha256(text: &str) -> Result<Atom, Fault> {
             Err(_) => Err((LoadCode::BadFingerprint, "a SHA-256 fingerprint has 64 hexadecimal digits")),
         };
     }
-    let decoded = STANDARD.decode(text).ok();
-    match decoded.as_deref().map(<[u8; 32]>::try_from) {
-        Some(Ok(digest)) => return Ok(Atom::Sha256(digest)),
-        Some(Err(_)) if decoded.is_some_and(|bytes| bytes.len() == 20) => {
-            return Err(plain(LoadCode::Sha1Fingerprint));
+    if let Ok(bytes) = STANDARD.decode(text) {
+        match <[u8; 32]>::try_from(bytes.as_slice()) {
+            Ok(digest) => return Ok(Atom::Sha256(digest)),
+            Err(_) if bytes.len() == 20 => return Err(plain(LoadCode::Sha1Fingerprint)),
+            Err(_) => {}
         }
-        _ => {}
     }
     let lower = text.to_ascii_lowercase();
     let hint = if lower.starts_with("sha256") || lower.starts_with("sha-256") || lower.starts_with("0x") {
@@ -280,19 +280,21 @@ pub(crate) fn sha256(text: &str) -> Result<Atom, Fault> {
 
 /// The bytes of hexadecimal digits: all together, or in pairs with one kind of separator.
 fn hex_pairs(text: &str) -> Option<Vec<u8>> {
-    let separator =
-        [':', ' '].into_iter().find(|separator| text.bytes().any(|byte| char::from(byte) == *separator));
-    let digits: String = match separator {
-        None => text.to_owned(),
-        Some(separator) => {
-            let pairs = text.split(separator);
-            if pairs.clone().any(|pair| pair.len() != 2) {
-                return None;
-            }
-            pairs.collect()
+    let separator = [b':', b' '].into_iter().find(|separator| text.as_bytes().contains(separator));
+    let stride = if separator.is_some() { 3 } else { 2 };
+    let mut bytes = Vec::with_capacity(32);
+    let mut chunks = text.as_bytes().chunks(stride).peekable();
+    while let Some(chunk) = chunks.next() {
+        let (pair, rest) = chunk.split_at_checked(2)?;
+        let is_last = chunks.peek().is_none();
+        if rest != if is_last { &[] } else { separator.as_slice() } {
+            return None;
         }
-    };
-    let nibbles: Vec<u8> = digits.chars().map(hex_digit).collect::<Option<_>>()?;
-    let is_whole = !nibbles.is_empty() && nibbles.len().is_multiple_of(2);
-    is_whole.then(|| nibbles.chunks(2).map(join_nibbles).collect())
+        let mut nibbles = [0; 2];
+        for (nibble, digit) in nibbles.iter_mut().zip(pair) {
+            *nibble = hex_digit(char::from(*digit))?;
+        }
+        bytes.push(join_nibbles(&nibbles));
+    }
+    (!bytes.is_empty()).then_some(bytes)
 }
