@@ -40,35 +40,28 @@ pub(super) enum RuleSet {
     #[default]
     Empty,
     Few(Vec<u16>),
-    Many(Box<[u64]>),
+    Many(Vec<u64>),
 }
 
 impl RuleSet {
+    /// Rules come in ascending order.
     pub(super) fn insert(&mut self, rule: u16) {
+        let words = usize::from(rule >> 6).saturating_add(1);
         match self {
             Self::Empty => *self = Self::Few(vec![rule]),
             Self::Few(rules) => {
-                // Rules come in ascending order, so a repeat stands at the end.
+                // A repeat stands at the end.
                 if rules.last() != Some(&rule) {
                     rules.push(rule);
                 }
-                let last = rules.iter().copied().max().unwrap_or(0);
-                let words = usize::from(last >> 6).saturating_add(1);
                 if rules.len() > words.saturating_mul(4) {
                     let mut bits = vec![0_u64; words];
-                    for rule in rules.iter() {
-                        insert(&mut bits, *rule);
-                    }
-                    *self = Self::Many(bits.into());
+                    rules.iter().for_each(|rule| insert(&mut bits, *rule));
+                    *self = Self::Many(bits);
                 }
             }
             Self::Many(bits) => {
-                let words = usize::from(rule >> 6).saturating_add(1);
-                if bits.len() < words {
-                    let mut longer = bits.to_vec();
-                    longer.resize(words, 0);
-                    *bits = longer.into();
-                }
+                bits.resize(words.max(bits.len()), 0);
                 insert(bits, rule);
             }
         }

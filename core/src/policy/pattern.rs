@@ -44,7 +44,7 @@ impl Pattern {
         }
         let mut offset = 1_usize;
         let mut count = 0_usize;
-        let mut segments = text.split('/').skip(1).peekable();
+        let mut segments = segments(text).peekable();
         while let Some(segment) = segments.next() {
             // In its widest reading, too, a pattern has at most 32 segments: the depth of a walk.
             count = count.saturating_add(Reading::SPLIT.segments(segment.as_bytes()).count());
@@ -63,12 +63,17 @@ impl Pattern {
     }
 
     pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        self.text.split('/').skip(1).map(|segment| match segment.as_bytes() {
+        segments(&self.text).map(|segment| match segment.as_bytes() {
             b"*" => Part::Rest,
             [b'{', ..] => Part::Variable,
             literal => Part::Literal(literal),
         })
     }
+}
+
+/// What stands between the slashes of a path, the first of which begins it.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.strip_prefix('/').unwrap_or_default().split('/')
 }
 
 fn is_part(segment: &str, last: bool) -> bool {
