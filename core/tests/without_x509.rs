@@ -48,7 +48,7 @@ fn a_connection_is_known_by_its_fingerprint_only() {
         now: None,
     };
     let decision = gate.decide(&request);
-    assert_eq!((decision.reason, decision.sha256), (Reason::Allowed, Some([0xAA; 32])));
+    assert_eq!((decision.reason, decision.sha256), (Reason::Allowed, Some([0xAA; 32].into())));
 }
 
 #[test]
