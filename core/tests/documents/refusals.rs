@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use peergate_core::limits::HostLimits;
+use peergate_core::limits::{HostLimits, LOAD_ERRORS};
 use peergate_core::{Documents, Gate, LoadCode};
 
 use super::corpus::{self, Kind};
@@ -83,6 +83,26 @@ fn what_only_a_gate_refuses() {
         let source = connection.replace('}', way_out);
         assert_eq!(gate(corpus::LEAST_POLICY, &source, HostLimits::FILTER), None, "{source}");
     }
+}
+
+#[test]
+fn what_a_source_does_not_carry_is_told_in_the_order_of_the_file_up_to_the_limit() {
+    let names = (0..150).map(|n| format!("g{n:03}"));
+    let uses: String = names.clone().map(|name| format!(r#""@{name}","#)).collect();
+    let groups: Vec<_> = names.map(|name| format!(r#""{name}":[{{"issuer":"CN=ca"}}]"#)).collect();
+    let policy = format!(
+        r#"{{"version":1,"allow":[{{"name":"r","from":[{uses}{{"issuer":"CN=ca"}}]}}],"groups":{{{}}}}}"#,
+        groups.join(",")
+    );
+    let documents = Documents::Parts { policy: policy.as_bytes(), source: Some(br#"{"preset":"envoy"}"#) };
+    let errors = Gate::load(documents, HostLimits::NATIVE).err().unwrap_or_default();
+    let pointers: Vec<_> = errors.iter().map(|error| error.place.full_pointer()).collect();
+    assert_eq!(pointers.len(), LOAD_ERRORS);
+    assert_eq!(pointers[0], "/policy/allow/0/from/150/issuer");
+    assert_eq!(
+        (&*pointers[1], &*pointers[99]),
+        ("/policy/groups/g000/0/issuer", "/policy/groups/g098/0/issuer")
+    );
 }
 
 #[test]
