@@ -39,17 +39,18 @@ const fn digit(value: u8, ten: u8) -> char {
 }
 
 /// In decimal digits, at least so many.
+#[inline(never)]
 pub fn decimal(out: &mut String, number: u64, least: usize) {
     // Twenty digits hold every number.
     let mut digits = [b'0'; 20];
     let (mut rest, mut first) = (number, digits.len());
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        if rest == 0 && at < 20_usize.saturating_sub(least) {
-            break;
+    while rest != 0 || first > 20_usize.saturating_sub(least) {
+        let Some(place) = first.checked_sub(1) else { break };
+        if let Some(digit) = digits.get_mut(place) {
+            *digit = b'0'.wrapping_add((rest % 10) as u8);
         }
-        *digit = b'0'.wrapping_add((rest % 10) as u8);
         rest /= 10;
-        first = at;
+        first = place;
     }
     out.push_str(digits.get(first..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
 }

@@ -112,6 +112,7 @@ impl<'a> Elements<'a> {
     }
 
     /// The next element if it has this tag.
+    #[inline(never)]
     pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Fault> {
         if self.rest.first() == Some(&tag) { self.any().map(Some) } else { Ok(None) }
     }

@@ -64,6 +64,7 @@ fn only_sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, Fault> {
     if elements.is_empty() { Err(elements.fails(EmptyList)) } else { Ok(elements) }
 }
 
+#[inline(never)]
 fn sequence<'a>(value: &Element<'a>) -> Result<Elements<'a>, Fault> {
     let mut elements = value.inside();
     let sequence = elements.expect(SEQUENCE)?;

@@ -35,7 +35,7 @@ pub(super) fn name<'a>(attributes: impl DoubleEndedIterator<Item = Attribute<'a>
         write_attribute(&attribute, &mut out)?;
         separator = if attribute.same_rdn { "+" } else { "," };
     }
-    NameText::parse(out.as_bytes()).ok()?;
+    NameText::parse_str(&out).ok()?;
     Some(Name(out))
 }
 
@@ -45,7 +45,10 @@ fn write_attribute(attribute: &Attribute<'_>, out: &mut String) -> Option<()> {
     let text = match out.get(start..).and_then(printed_keyword) {
         Some((keyword, capitals)) => {
             out.truncate(start);
-            out.extend(keyword.chars().map(|c| if capitals { c.to_ascii_uppercase() } else { c }));
+            out.push_str(keyword);
+            if let Some(written) = out.get_mut(start..).filter(|_| capitals) {
+                written.make_ascii_uppercase();
+            }
             primitive::text(attribute.tag, attribute.value)
         }
         None => None,

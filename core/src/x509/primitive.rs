@@ -75,14 +75,12 @@ pub(super) fn write_oid(content: &[u8], out: &mut String) -> Option<()> {
     out.push(root);
     for arc in content.split_inclusive(|byte| byte & 0x80 == 0) {
         out.push('.');
-        match arc {
-            [byte] => decimal(out, u64::from(byte.saturating_sub(below)), 1),
+        if arc.len() > 4 {
+            write_wide(arc, below, out);
+        } else {
             // Nearly all arcs are small, and a certificate has dozens of them.
-            [_, _] | [_, _, _] | [_, _, _, _] => {
-                let value = arc.iter().fold(0, |value: u64, byte| (value << 7) | u64::from(byte & 0x7F));
-                decimal(out, value.saturating_sub(u64::from(below)), 1);
-            }
-            _ => write_wide(arc, below, out),
+            let value = arc.iter().fold(0, |value: u64, byte| (value << 7) | u64::from(byte & 0x7F));
+            decimal(out, value.saturating_sub(u64::from(below)), 1);
         }
         below = 0;
     }
@@ -90,6 +88,8 @@ pub(super) fn write_oid(content: &[u8], out: &mut String) -> Option<()> {
 }
 
 /// Writes an arc of up to 128 bits, less a number that is smaller.
+#[cold]
+#[inline(never)]
 fn write_wide(arc: &[u8], below: u8, out: &mut String) {
     // The lowest first.
     let mut digits = [0_i32; 39];

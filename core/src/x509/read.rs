@@ -109,8 +109,13 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 /// The extensions that are text: no policy sees another.
 fn texts(outline: &Outline<'_>) -> Option<Vec<Extension>> {
-    let all = outline.extensions().filter(|found| extension::is_text(found.value));
-    all.map(|found| extension(&found)).collect()
+    let mut texts = Vec::new();
+    for found in outline.extensions() {
+        if extension::is_text(found.value) {
+            texts.push(extension(&found)?);
+        }
+    }
+    Some(texts)
 }
 
 /// All extensions, in order.

@@ -148,6 +148,7 @@ fn version(parts: &mut Elements<'_>) -> Result<u8, Fault> {
     }
 }
 
+#[inline(never)]
 fn algorithm<'a>(parts: &mut Elements<'a>) -> Result<Element<'a>, Fault> {
     let algorithm = parts.expect(SEQUENCE)?;
     let mut inside = algorithm.inside();
