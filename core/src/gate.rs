@@ -35,6 +35,7 @@ use crate::trace::Trace;
 use crate::upstream::{Upstream, is_alias};
 use crate::xfcc::json;
 use known::KnownCallers;
+pub use known::Recognised;
 use source::{Reader, Source};
 use watch::{FROM_CERTIFICATE, FROM_HEADER, Origin, watch};
 
@@ -181,18 +182,20 @@ impl Gate {
         request: &Request<'r>,
         trace: &mut T,
     ) -> Decision<'g, 'r> {
-        let target = match target::check(request.method, request.target, self.target) {
+        let target = match self.checked(request.method, request.target) {
             Ok(target) => target,
-            Err(detail) => {
-                let refusal = Refusal { reason: Reason::AmbiguousRequest, detail: Some(detail) };
-                return self.refuse(refusal);
-            }
+            Err(refusal) => return self.refuse(refusal),
         };
         match &self.source.reader {
             Reader::Connection => self.decide_connection(request, target, trace),
             Reader::Envoy(envoy) => self.decide_envoy(envoy, request, target, trace),
             Reader::Headers(form) => self.decide_headers(form, request, target, trace),
         }
+    }
+
+    fn checked<'t>(&self, method: &[u8], target: &'t [u8]) -> Result<target::Target<'t>, Refusal> {
+        let refusal = |detail| Refusal { reason: Reason::AmbiguousRequest, detail: Some(detail) };
+        target::check(method, target, self.target).map_err(refusal)
     }
 
     fn decide_connection<'g, 'r, T: Trace>(

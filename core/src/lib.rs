@@ -45,7 +45,7 @@ pub mod xfcc;
 
 pub use decision::{Decision, Identity, IdentityType, Shadow, Verdict};
 pub use fingerprint::Fingerprint;
-pub use gate::{ConnectionForm, ConnectionUse, Documents, Gate, LogMode};
+pub use gate::{ConnectionForm, ConnectionUse, Documents, Gate, LogMode, Recognised};
 pub use load::{Document, LoadCode, LoadError, Warning, WarningCode};
 pub use reason::{Detail, Reason};
 pub use request::{Header, Peer, PeerCertificate, Request};

@@ -21,26 +21,36 @@
 //! | at the end | the certificate in DER, when its fingerprint is still to be computed |
 
 use peergate_core::decision::IdentityType;
-use peergate_core::{Decision, Detail, Gate, Reason, Request, Verdict};
+use peergate_core::{Decision, Detail, Gate, Header, Reason, Verdict};
 
 /// Every kind of name; an answer's number counts from here.
 const KINDS: [IdentityType; 3] = [IdentityType::Spiffe, IdentityType::Dns, IdentityType::Cn];
 
+/// What of a decision differs between two of one caller's requests: with the caller it makes the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gist {
+    head: [u8; 8],
+    /// Where the names of the rule and of shadow's rule are; a rule has its own for as long as the gate lives.
+    rules: [usize; 2],
+}
+
+impl Gist {
+    pub(crate) fn of(decision: &Decision<'_, '_>) -> Self {
+        let place = |rule: Option<&str>| rule.map_or(0, |name| name.as_ptr().addr());
+        Self {
+            // Whether it is computed already makes no difference.
+            head: head(decision, u8::from(decision.sha256.is_some())),
+            rules: [place(decision.rule), place(decision.shadow.as_ref().and_then(|shadow| shadow.rule))],
+        }
+    }
+}
+
 /// Writes a decision and what follows from it for the host.
-pub(crate) fn write(gate: &Gate, request: &Request<'_>, decision: &Decision<'_, '_>, out: &mut Vec<u8>) {
+pub(crate) fn write(gate: &Gate, headers: &[Header<'_>], decision: &Decision<'_, '_>, out: &mut Vec<u8>) {
     out.clear();
     let shadow = decision.shadow.as_ref();
     let fingerprint = Fingerprint::of(decision);
-    out.extend_from_slice(&[
-        u8::from(decision.is_allowed()),
-        decision.reason as u8,
-        decision.detail.map_or(0, |detail| (detail as u8).saturating_add(1)),
-        decision.identity.as_ref().map_or(0, |identity| kind(identity.kind)),
-        decision.verified.map_or(0, |verified| 1_u8.saturating_add(u8::from(verified))),
-        fingerprint.kind,
-        shadow.map_or(0, |shadow| 1_u8.saturating_add(u8::from(shadow.verdict == Verdict::Allow))),
-        shadow.map_or(0, |shadow| shadow.reason as u8),
-    ]);
+    out.extend_from_slice(&head(decision, fingerprint.kind));
     out.extend_from_slice(&status(decision.verdict).to_le_bytes());
     out.extend_from_slice(&shadow.map_or(0, |shadow| status(shadow.verdict)).to_le_bytes());
     out.extend_from_slice(&fingerprint.place);
@@ -58,7 +68,7 @@ pub(crate) fn write(gate: &Gate, request: &Request<'_>, decision: &Decision<'_, 
             piece(out, Some(value.as_bytes()));
         }
     } else {
-        let upstream = gate.upstream(decision, request.headers);
+        let upstream = gate.upstream(decision, headers);
         piece(out, upstream.set.as_ref().map(|(name, _)| name.as_bytes()));
         piece(out, upstream.set.as_ref().map(|(_, value)| value.as_bytes()));
         count(out, upstream.remove.len());
@@ -93,6 +103,21 @@ impl<'d> Fingerprint<'d> {
             _ => Self { kind: 1, place: *sha256.bytes(), certificate: &[] },
         }
     }
+}
+
+/// The first bytes of an answer.
+fn head(decision: &Decision<'_, '_>, fingerprint: u8) -> [u8; 8] {
+    let shadow = decision.shadow.as_ref();
+    [
+        u8::from(decision.is_allowed()),
+        decision.reason as u8,
+        decision.detail.map_or(0, |detail| (detail as u8).saturating_add(1)),
+        decision.identity.as_ref().map_or(0, |identity| kind(identity.kind)),
+        decision.verified.map_or(0, |verified| 1_u8.saturating_add(u8::from(verified))),
+        fingerprint,
+        shadow.map_or(0, |shadow| 1_u8.saturating_add(u8::from(shadow.verdict == Verdict::Allow))),
+        shadow.map_or(0, |shadow| shadow.reason as u8),
+    ]
 }
 
 /// The codes that the numbers of an answer stand for.

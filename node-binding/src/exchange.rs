@@ -13,6 +13,9 @@ use wasm_bindgen::prelude::*;
 /// Bytes of a frame that are there from the start; JavaScript asks for more when it needs more.
 const FRAME_BYTES: usize = 128 * 1024;
 
+/// Bytes of the number of a frame.
+pub(crate) const NUMBER_BYTES: u32 = 4;
+
 thread_local! {
     static FRAME: RefCell<Vec<u8>> = RefCell::new(vec![0; FRAME_BYTES]);
     static ANSWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -48,21 +51,18 @@ pub fn answer_address() -> u32 {
     ANSWER.with_borrow_mut(|answer| address(answer.as_mut_ptr()))
 }
 
-/// Hands the frame with this number to `ask`, which writes the answer; returns the answer's length.
+/// Hands the frame with this number to `ask`, which writes the answer; returns what that says.
 pub(crate) fn answer(
     sequence: u32,
     length: u32,
-    ask: impl FnOnce(&[u8], &mut Vec<u8>) -> Option<()>,
+    ask: impl FnOnce(&[u8], &mut Vec<u8>) -> Option<u32>,
 ) -> Option<u32> {
     FRAME.with_borrow_mut(|frame| {
         let (number, _) = frame.split_first_chunk::<4>()?;
         if sequence == 0 || u32::from_le_bytes(*number) != sequence {
             return None;
         }
-        let written = ANSWER.with_borrow_mut(|answer| {
-            ask(frame.get(..length as usize)?, answer)?;
-            u32::try_from(answer.len()).ok()
-        });
+        let written = ANSWER.with_borrow_mut(|answer| ask(frame.get(..length as usize)?, answer));
         if let Some((number, _)) = frame.split_first_chunk_mut::<4>() {
             *number = [0; 4];
         }
@@ -87,14 +87,13 @@ fn address(pointer: *mut u8) -> u32 {
 mod tests {
     use super::*;
 
-    fn copy(frame: &[u8], answer: &mut Vec<u8>) -> Option<()> {
+    fn copy(frame: &[u8], answer: &mut Vec<u8>) -> Option<u32> {
         *answer = frame.to_vec();
-        Some(())
+        u32::try_from(answer.len()).ok()
     }
 
-    fn one(_: &[u8], answer: &mut Vec<u8>) -> Option<()> {
-        *answer = vec![1];
-        Some(())
+    fn one(_: &[u8], _: &mut Vec<u8>) -> Option<u32> {
+        Some(1)
     }
 
     fn put(bytes: &[u8]) {

@@ -14,6 +14,10 @@
 //! | 4, 4, 4 | length of the method, the target, the connection's certificate (0 when there is none) |
 //! | 4, 4 | for each line: length of its name, of its value |
 //! | .. | method, target, name and value of each line, certificate |
+//!
+//! [`GateHandle::keep`](crate::GateHandle::keep) takes such a frame without method and target. The frame of
+//! [`GateHandle::again`](crate::GateHandle::again) has its number (4 bytes), then method and target; how long
+//! they are is said in the call.
 
 use peergate_core::{Header, Peer, PeerCertificate, Request};
 

@@ -1,27 +1,36 @@
 //! Peergate in Node: fetch bytes, ask core, act.
 //!
 //! JavaScript writes one request into a [`frame`], calls [`GateHandle::decide`] and reads one
-//! [`answer`]. Nothing else crosses the border per request: no string is converted, no object is
-//! built, nothing needs to be freed. What a header means is none of this crate's business.
+//! [`answer`]; of callers who come again ([`returning`]) it writes less, and hardly ever reads an answer.
+//! Nothing else crosses the border per request: no string is converted, no object is built, nothing needs
+//! to be freed. What a header means is none of this crate's business.
 
 mod answer;
 mod exchange;
 mod frame;
 mod load;
 mod parse;
+mod returning;
 
 use peergate_core::gate::{ConnectionForm, ConnectionUse};
-use peergate_core::{Gate, Request};
+use peergate_core::{Decision, Gate};
 use wasm_bindgen::prelude::*;
+
+use frame::Asked;
+use returning::{Known, Returning};
 
 pub use exchange::{answer_address, frame_address, memory};
 pub use parse::{parse_certificate, parse_xfcc};
+
+/// The fourth bit of what [`GateHandle::again`] says.
+const NEW_ANSWER: u32 = 8;
 
 /// A gate, held by a JavaScript `Gate` for its whole life.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct GateHandle {
     gate: Gate,
+    returning: Returning,
 }
 
 #[wasm_bindgen]
@@ -32,7 +41,7 @@ impl GateHandle {
     /// Throws a JSON text: the list of load errors.
     #[wasm_bindgen(js_name = fromParts)]
     pub fn from_parts(policy: &[u8], source: Option<Box<[u8]>>) -> Result<GateHandle, JsValue> {
-        load::parts(policy, source.as_deref()).map(|gate| Self { gate })
+        load::parts(policy, source.as_deref()).map(Self::of)
     }
 
     /// Loads a deployment and the text of the file that its `policy` names, if it names one.
@@ -41,7 +50,7 @@ impl GateHandle {
     /// Throws a JSON text: the list of load errors.
     #[wasm_bindgen(js_name = fromDeployment)]
     pub fn from_deployment(text: &[u8], policy: Option<Box<[u8]>>) -> Result<GateHandle, JsValue> {
-        load::deployment(text, policy.as_deref()).map(|gate| Self { gate })
+        load::deployment(text, policy.as_deref()).map(Self::of)
     }
 
     /// Decides on the frame with this number and length. The length of the answer, or zero when
@@ -50,14 +59,45 @@ impl GateHandle {
     pub fn decide(&self, sequence: u32, length: u32) -> u32 {
         exchange::answer(sequence, length, |frame, answer| {
             let asked = frame::read(frame)?;
-            let request = asked.request();
-            let decision = if asked.untrusted_peer && self.speaks_for_another(&request) {
-                self.gate.refuse_peer()
-            } else {
-                self.gate.decide(&request)
+            answer::write(&self.gate, &asked.headers, &decide(&self.gate, &asked), answer);
+            length_of(answer)
+        })
+        .unwrap_or(0)
+    }
+
+    /// Keeps what this frame says of a caller, for [`GateHandle::again`]: its lines, its connection and its
+    /// flags. Zero when it is not kept, or the frame is not exactly that one.
+    #[must_use]
+    pub fn keep(&self, sequence: u32, length: u32, place: u32, key: u32) -> u32 {
+        exchange::answer(sequence, length, |frame, _| {
+            self.returning.keep(&self.gate, frame, place, key)?;
+            Some(1)
+        })
+        .unwrap_or(0)
+    }
+
+    /// Decides on another request of a caller who was kept. The frame has its number, the method and the
+    /// target; `now` is no number when the time is not known.
+    ///
+    /// Zero when nobody is kept in this place under this key, or the frame is not exactly that one: JavaScript
+    /// then asks about the whole request. Else the lowest three bits say which of the caller's answers it is,
+    /// counted from 1, and 0 that it is not kept. The fourth bit is set when it is a new one. Above these is
+    /// the length of an answer that is new or not kept.
+    #[must_use]
+    pub fn again(&self, sequence: u32, place: u32, key: u32, method: u32, target: u32, now: f64) -> u32 {
+        let length = method.saturating_add(target).saturating_add(exchange::NUMBER_BYTES);
+        exchange::answer(sequence, length, |frame, answer| {
+            let (_, text) = frame.split_first_chunk::<{ exchange::NUMBER_BYTES as usize }>()?;
+            let (method, target) = text.split_at_checked(method as usize)?;
+            #[expect(clippy::cast_possible_truncation, reason = "JavaScript has whole seconds")]
+            let now = (!now.is_nan()).then_some(now as i64);
+            let known = self.returning.decide(&self.gate, (place, key), (method, target, now), answer)?;
+            let place = match known {
+                Known::Same(place) => return u32::try_from(place).ok()?.checked_add(1),
+                Known::New(place) => u32::try_from(place).ok()?.checked_add(1)? | NEW_ANSWER,
+                Known::Long => 0,
             };
-            answer::write(&self.gate, &request, &decision, answer);
-            Some(())
+            Some(length_of(answer)?.checked_mul(16)? | place)
         })
         .unwrap_or(0)
     }
@@ -71,7 +111,7 @@ impl GateHandle {
             let certificate = self.gate.describe(&asked.request())?;
             answer.clear();
             answer.extend_from_slice(certificate.as_bytes());
-            Some(())
+            length_of(answer)
         })
         .unwrap_or(0)
     }
@@ -80,8 +120,7 @@ impl GateHandle {
     /// answer.
     #[must_use]
     pub fn forbid(&self) -> u32 {
-        let nothing = Request { method: &[], target: &[], headers: &[], connection: None, now: None };
-        exchange::reply(|answer| answer::write(&self.gate, &nothing, &self.gate.refuse_peer(), answer))
+        exchange::reply(|answer| answer::write(&self.gate, &[], &self.gate.refuse_peer(), answer))
             .unwrap_or(0)
     }
 
@@ -154,9 +193,23 @@ impl GateHandle {
 }
 
 impl GateHandle {
-    fn speaks_for_another(&self, request: &Request<'_>) -> bool {
-        request.headers.iter().any(|(name, _)| self.gate.reads_header(name))
+    fn of(gate: Gate) -> Self {
+        Self { gate, returning: Returning::default() }
     }
+}
+
+/// Decides, with what the host thinks of the peer that sent it.
+fn decide<'g, 'a>(gate: &'g Gate, asked: &'a Asked<'_>) -> Decision<'g, 'a> {
+    let speaks_for_another = || asked.headers.iter().any(|(name, _)| gate.reads_header(name));
+    if asked.untrusted_peer && speaks_for_another() {
+        gate.refuse_peer()
+    } else {
+        gate.decide(&asked.request())
+    }
+}
+
+fn length_of(answer: &[u8]) -> Option<u32> {
+    u32::try_from(answer.len()).ok()
 }
 
 /// The path that a deployment's `policy` holds in place of an object.

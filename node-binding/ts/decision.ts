@@ -82,6 +82,12 @@ export interface Describer {
   describe(asked: Asked): string | undefined;
 }
 
+/** What all who got the very same answer share. @internal */
+export interface Told {
+  readonly answer: string;
+  upstream: Upstream | undefined;
+}
+
 const FINGERPRINT = 12;
 const FIRST_PIECE = 44;
 const NOTHING: Upstream = { remove: [], set: undefined };
@@ -91,13 +97,16 @@ export class CoreDecision implements Answer {
   readonly #answer: string;
   readonly #describer: Describer | undefined;
   readonly #asked: Asked | undefined;
+  readonly #told: Told | undefined;
   #certificate: ClientCertificate | undefined;
   #sha256: string | undefined;
 
-  constructor(answer: string, describer?: Describer, asked?: Asked) {
+  /** `asked` is a request of the caller's. `told` holds this answer, if others got it, too. */
+  constructor(answer: string, describer?: Describer, asked?: Asked, told?: Told) {
     this.#answer = answer;
     this.#describer = describer;
     this.#asked = asked;
+    this.#told = told;
   }
 
   get decision(): 'allow' | 'deny' {
@@ -157,6 +166,11 @@ export class CoreDecision implements Answer {
   }
 
   upstream(): Upstream {
+    const told = this.#told;
+    return told === undefined ? this.#upstream() : (told.upstream ??= this.#upstream());
+  }
+
+  #upstream(): Upstream {
     const answer = this.#answer;
     const name = pieceAfter(answer, FIRST_PIECE, 3);
     const value = skip(answer, name);

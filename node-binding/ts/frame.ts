@@ -15,6 +15,8 @@ export interface ConnectionCertificate {
   readonly bytes: Uint8Array;
   readonly form: typeof DER | typeof PEM | typeof DIGEST;
   readonly verified: boolean;
+  /** Given to what every request of a connection has the very same object of: a number by its content. */
+  readonly mark?: number | undefined;
 }
 
 /** What a frame says. Strings stand for bytes: one character, one byte. */
@@ -87,6 +89,53 @@ export function ask(handle: GateHandle, asked: Asked, question = decideFrame): {
   return answer === undefined ? { failure: 'frame_mismatch' } : { answer };
 }
 
+/** Text so long is written character by character: calling the encoder costs more. */
+const SHORT_TEXT = 24;
+
+/**
+ * Writes a frame of nothing but its number, a method and a target. Its number; 0 when they cannot be written
+ * so: what is not ASCII is left to `ask`.
+ */
+export function writeShort(method: string | Uint8Array, target: string | Uint8Array): number {
+  if (typeof method !== 'string' || typeof target !== 'string') {
+    return 0;
+  }
+  const length = method.length + target.length;
+  const start = reserve(SHORT_TEXT_AT + length);
+  if (start === 0) {
+    return 0;
+  }
+  const { bytes, numbers } = view();
+  const at = start + SHORT_TEXT_AT;
+  if (length <= SHORT_TEXT) {
+    let seen = 0;
+    for (let i = 0; i < method.length; i += 1) {
+      const code = method.charCodeAt(i);
+      bytes[at + i] = code;
+      seen |= code;
+    }
+    for (let i = 0, from = at + method.length; i < target.length; i += 1) {
+      const code = target.charCodeAt(i);
+      bytes[from + i] = code;
+      seen |= code;
+    }
+    if (seen > 0x7f) {
+      return 0;
+    }
+  } else {
+    const { read, written } = encoder.encodeInto(method + target, shortArea.from(bytes, at));
+    if (read !== length || written !== length) {
+      return 0;
+    }
+  }
+  const sequence = nextSequence();
+  numbers.setUint32(start, sequence, true);
+  return sequence;
+}
+
+/** Behind the number of a short frame. */
+const SHORT_TEXT_AT = 4;
+
 function flags({ untrustedPeer, now, connection }: Asked): number {
   return (
     (untrustedPeer ? UNTRUSTED_PEER : 0) | (now === undefined ? 0 : HAS_CLOCK) | (connection?.verified === true ? VERIFIED : 0)
@@ -100,7 +149,7 @@ function writeText(bytes: Buffer, at: number, length: number, asked: Asked): boo
   const text = joined(asked);
   if (text !== undefined) {
     // As UTF-8 only ASCII has as many bytes as characters.
-    const { read, written } = encoder.encodeInto(text, areaFrom(bytes, at));
+    const { read, written } = encoder.encodeInto(text, longArea.from(bytes, at));
     if (read === length && written === length) {
       return true;
     }
@@ -117,24 +166,29 @@ function writeText(bytes: Buffer, at: number, length: number, asked: Asked): boo
   return end === at + length;
 }
 
-let area: Uint8Array = new Uint8Array(0);
-let areaOf: Buffer | undefined;
-let areaEnd = 0;
-
 /**
- * The frame from this place on, and nothing behind it, since text that is not ASCII takes more bytes
- * than were counted. Nearly every request has its text in the same place.
+ * The frame from a place on, and nothing behind it, since text that is not ASCII takes more bytes than were
+ * counted. Nearly every request has its text in the same place.
  */
-function areaFrom(bytes: Buffer, at: number): Uint8Array {
-  const end = frameEnd();
-  // Other bytes are another memory: that of a new instance, or the same one after it has grown.
-  if (areaOf !== bytes || area.byteOffset !== at || areaEnd !== end) {
-    area = new Uint8Array(bytes.buffer, at, end - at);
-    areaOf = bytes;
-    areaEnd = end;
+class Area {
+  #area: Uint8Array = new Uint8Array(0);
+  #of: Buffer | undefined;
+  #end = 0;
+
+  from(bytes: Buffer, at: number): Uint8Array {
+    const end = frameEnd();
+    // Other bytes are another memory: that of a new instance, or the same one after it has grown.
+    if (this.#of !== bytes || this.#area.byteOffset !== at || this.#end !== end) {
+      this.#area = new Uint8Array(bytes.buffer, at, end - at);
+      this.#of = bytes;
+      this.#end = end;
+    }
+    return this.#area;
   }
-  return area;
 }
+
+const longArea = new Area();
+const shortArea = new Area();
 
 /** All text of a request in one string, for there is a price on each piece that is written. */
 function joined({ method, target, lines }: Asked): string | undefined {

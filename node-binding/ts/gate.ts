@@ -8,6 +8,7 @@ import { GATE_OPTIONS, load, texts, updated, type GateOptions, type GateUpdate, 
 import { ask, type Asked, type ConnectionCertificate } from './frame.js';
 import { WasmTrapError, describe, forbid, generation, guarded } from './instance.js';
 import { alone, isUndefined, own } from './own.js';
+import { Returning, markOf } from './returning.js';
 import { read, type GateRequest, type Wanted } from './request.js';
 
 /** Something odd about documents that were taken. */
@@ -46,9 +47,12 @@ class Loaded implements Wanted, Describer {
   readonly wholeCertificate: boolean;
   readonly generation = generation();
   readonly #lengths: readonly number[];
+  /** A bit for each of those below 32. */
+  readonly #shortLengths: number;
   readonly #names = new Map<string, boolean>();
   /** The names that matter as they came last, by length: comparing is cheaper than looking up. */
   readonly #last: string[] = [];
+  readonly #returning: Returning;
   #isFreed = false;
   #again: Loaded | undefined;
 
@@ -56,18 +60,20 @@ class Loaded implements Wanted, Describer {
     readonly texts: Texts,
     readonly handle: GateHandle,
   ) {
+    this.#returning = new Returning(handle, this);
     [this.clock, this.connection, this.wholeCertificate, this.#lengths] = guarded(() => [
       handle.readsClock(),
       CONNECTION_USES[handle.connectionUse()] ?? 'always',
       handle.wholeCertificate(),
       [...handle.headerLengths()],
     ]);
+    this.#shortLengths = this.#lengths.reduce((bits, length) => (length < 32 ? bits | (1 << length) : bits), 0);
   }
 
   reads(name: string): boolean {
     const { length } = name;
     // Hardly any other name is as long.
-    if (!this.#lengths.includes(length)) {
+    if (length < 32 ? ((this.#shortLengths >>> length) & 1) === 0 : !this.#lengths.includes(length)) {
       return false;
     }
     if (this.#last[length] === name) {
@@ -91,6 +97,25 @@ class Loaded implements Wanted, Describer {
     }
     this.#names.set(name, matters);
     return matters;
+  }
+
+  /** Decides. Throws when the instance traps. */
+  answer(asked: Asked): Answer {
+    const mark = markOf(asked);
+    if (mark !== 0) {
+      const answer = this.#returning.answer(asked, mark);
+      if (answer !== undefined) {
+        return answer;
+      }
+    }
+    const result = ask(this.handle, asked);
+    if ('failure' in result) {
+      return HostRefusal.internal(result.failure);
+    }
+    if (mark !== 0) {
+      this.#returning.met(asked, mark);
+    }
+    return new CoreDecision(result.answer, this, asked);
   }
 
   /**
@@ -246,8 +271,7 @@ export class Gate {
         }
         asked = { ...asked, connection: resolved.connection };
       }
-      const result = ask(current.handle, asked);
-      return 'answer' in result ? new CoreDecision(result.answer, current, asked) : HostRefusal.internal(result.failure);
+      return current.answer(asked);
     } catch (thrown) {
       if (thrown instanceof WasmTrapError) {
         return HostRefusal.internal('wasm_trap');

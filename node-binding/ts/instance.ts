@@ -75,7 +75,29 @@ export function nextSequence(): number {
 /** Decides on the frame; the answer, one character a byte, or `undefined` when it was none. */
 export function decide(handle: glue.GateHandle, number: number, length: number): string | undefined {
   try {
-    return copied(handle.decide(number, length));
+    return answerText(handle.decide(number, length));
+  } catch (thrown) {
+    throw trapped(thrown);
+  }
+}
+
+/** Keeps what the frame says of a caller; `undefined` when it is not kept. */
+export function keep(handle: glue.GateHandle, number: number, length: number, place: number, key: number): '' | undefined {
+  return guarded(() => (handle.keep(number, length, place, key) === 0 ? undefined : ''));
+}
+
+/** Decides on a request of a caller who was kept; what is returned is told in node-binding/src/lib.rs. */
+export function again(
+  handle: glue.GateHandle,
+  number: number,
+  place: number,
+  key: number,
+  method: number,
+  target: number,
+  now: number,
+): number {
+  try {
+    return handle.again(number, place, key, method, target, now);
   } catch (thrown) {
     throw trapped(thrown);
   }
@@ -83,16 +105,16 @@ export function decide(handle: glue.GateHandle, number: number, length: number):
 
 /** Core's JSON of the caller in the frame, one character a byte; `undefined` when there is none. */
 export function describe(handle: glue.GateHandle, number: number, length: number): string | undefined {
-  return guarded(() => copied(handle.describe(number, length)));
+  return guarded(() => answerText(handle.describe(number, length)));
 }
 
 /** The answer to callers whom the application refuses. */
 export function forbid(handle: glue.GateHandle): string | undefined {
-  return guarded(() => copied(handle.forbid()));
+  return guarded(() => answerText(handle.forbid()));
 }
 
 /** Copies an answer of this length. */
-function copied(length: number): string | undefined {
+export function answerText(length: number): string | undefined {
   if (length === 0) {
     return undefined;
   }

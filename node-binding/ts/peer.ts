@@ -80,10 +80,35 @@ function read(connection: TLSSocket | Http2Session): Shown | null {
   if (raw === undefined || raw.length === 0) {
     return null;
   }
-  return { whole: { bytes: raw, form: DER, verified: socket.authorized === true }, digest: undefined };
+  return shownBefore(raw, socket.authorized === true);
 }
 
-function digest({ bytes, verified }: ConnectionCertificate): ConnectionCertificate {
+/** Clients and proxies have several connections, and show the same on each: it is held once. */
+const lately = new Array<Shown | undefined>(64).fill(undefined);
+
+/** Bytes of a certificate that is held beyond its connections. */
+const HELD_BYTES = 4 * 1024;
+
+function shownBefore(raw: Buffer, verified: boolean): Shown {
+  const mark = markOf(raw) ^ (verified ? 1 : 0);
+  const place = mark & (lately.length - 1);
+  const held = lately[place]?.whole;
+  if (held !== undefined && held.verified === verified && raw.equals(held.bytes)) {
+    return lately[place]!;
+  }
+  const shown: Shown = { whole: { bytes: raw, form: DER, verified, mark }, digest: undefined };
+  if (raw.length <= HELD_BYTES) {
+    lately[place] = shown;
+  }
+  return shown;
+}
+
+function digest({ bytes, verified, mark }: ConnectionCertificate): ConnectionCertificate {
   const digits = createHash('sha256').update(bytes).digest('hex');
-  return { bytes: Buffer.from(digits, 'latin1'), form: DIGEST, verified };
+  return { bytes: Buffer.from(digits, 'latin1'), form: DIGEST, verified, mark };
+}
+
+/** The last bytes of a certificate are its signature's. */
+function markOf(raw: Buffer): number {
+  return raw.length < 4 ? raw.length : raw.readInt32LE(raw.length - 4);
 }

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use peergate_cli::fixture::{self, Case, Outcome, RefusedCase, Texts};
+use peergate_core::Gate;
 
 use crate::{Answer, Implementation};
 
@@ -25,7 +26,7 @@ impl Implementation for Native {
 }
 
 /// Core's whole answer to a case. It is asked twice, since it knows a caller who comes again by what it
-/// kept, and two answers that differ are no answer.
+/// kept, and a third time for the caller whom it recognised in the request; answers that differ are no answer.
 #[must_use]
 pub fn outcome(case: &Case) -> Outcome {
     let gate = match fixture::load_gate(&case.documents) {
@@ -34,11 +35,30 @@ pub fn outcome(case: &Case) -> Outcome {
     };
     let now = case.now.unwrap_or_else(now);
     let [first, again] = [(); 2].map(|()| fixture::run_on(&gate, &case.request, now));
-    if first.to_value() == again.to_value() {
-        return first;
+    if first.to_value() != again.to_value() {
+        let both = format!("first {}, then {}", first.to_value(), again.to_value());
+        return Outcome::Decided { decision: both.into(), upstream: None };
     }
-    let both = format!("first {}, then {}", first.to_value(), again.to_value());
-    Outcome::Decided { decision: both.into(), upstream: None }
+    match as_recognised(&gate, case, now) {
+        Err(difference) => Outcome::Decided { decision: difference.into(), upstream: None },
+        Ok(()) => first,
+    }
+}
+
+/// Whether the caller whom the gate recognises in a request gets the decision that the request gets, and
+/// whether it recognises everybody who is authenticated.
+fn as_recognised(gate: &Gate, case: &Case, now: i64) -> Result<(), String> {
+    case.request.with(Some(now), |request| {
+        let decision = gate.decide(request);
+        match gate.recognise(request) {
+            None if decision.identity.is_some() => Err(format!("not recognised, but {decision:?}")),
+            None => Ok(()),
+            Some(caller) => {
+                let same = gate.decide_as(&caller, request.method, request.target, request.now);
+                (same == decision).then_some(()).ok_or_else(|| format!("first {decision:?}, then {same:?}"))
+            }
+        }
+    })
 }
 
 /// Core's answer to documents that must be refused. Documents that it takes give an answer, too, so

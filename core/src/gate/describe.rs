@@ -22,6 +22,14 @@ impl Gate {
     /// time, so that deciding need not keep what hardly anybody asks for.
     #[must_use]
     pub fn describe(&self, request: &Request<'_>) -> Option<String> {
+        let mut described = None;
+        self.present(request, &mut |credential| described = Some(told(credential)))?;
+        described
+    }
+
+    /// Reads who the header lines and the connection of a request name, and hands that to `take`; `None`
+    /// where they name nobody or cannot be read.
+    pub(super) fn present(&self, request: &Request<'_>, take: &mut dyn FnMut(&Credential<'_>)) -> Option<()> {
         let source = &self.source;
         let certificates = &source.certificates;
         let mut values = [const { Value::Absent }; SOURCE_HEADERS];
@@ -30,33 +38,35 @@ impl Gate {
             Reader::Connection => {
                 let peer = request.connection.as_ref()?;
                 let caller = connection::read(peer, certificates).ok()?;
-                Some(told(&caller.credential(source.is_verified(peer))))
+                take(&caller.credential(source.is_verified(peer)));
             }
             Reader::Envoy(envoy) => {
                 let around = Around { connection: request.connection, certificates };
                 let value = values.first()?.bytes()?;
                 match envoy.format {
-                    XfccFormat::Text => envoy_caller(&envoy.read_text(value, around, &mut ()).ok()?),
+                    XfccFormat::Text => present(&envoy.read_text(value, around, &mut ()).ok()?, take)?,
                     XfccFormat::Json => {
                         let elements = json::parse(value).ok()?;
-                        envoy_caller(&envoy.read_json(&elements, around, &mut ()).ok()?)
+                        present(&envoy.read_json(&elements, around, &mut ()).ok()?, take)?;
                     }
                 }
             }
             Reader::Headers(form) => {
                 let presented = forwarded::read(form, source.needs, &values, certificates).ok()??;
-                Some(told(&presented.credential()))
+                take(&presented.credential());
             }
         }
+        Some(())
     }
 }
 
-fn envoy_caller(caller: &Caller<'_>) -> Option<String> {
+fn present(caller: &Caller<'_>, take: &mut dyn FnMut(&Credential<'_>)) -> Option<()> {
     match caller {
-        Caller::None => None,
-        Caller::Fields(credential, _) => Some(told(credential)),
-        Caller::Certificate(known, _) => Some(told(&known.credential(PROMISED))),
+        Caller::None => return None,
+        Caller::Fields(credential, _) => take(credential),
+        Caller::Certificate(known, _) => take(&known.credential(PROMISED)),
     }
+    Some(())
 }
 
 fn told(credential: &Credential<'_>) -> String {

@@ -38,6 +38,14 @@ pub(super) struct Known {
     rules: Bits,
 }
 
+/// The caller of a request, read and authenticated: for hosts that know the same header lines and the same
+/// connection again ([`Gate::recognise`]).
+#[derive(Debug)]
+pub struct Recognised {
+    known: Known,
+    name: Option<(IdentityType, Box<str>)>,
+}
+
 /// The caller's name.
 #[derive(Debug)]
 enum Name {
@@ -63,7 +71,9 @@ impl Gate {
             && let Some(known) = self.known.find(value)
         {
             return match envoy.check_connection(&known.last_hash, around.connection) {
-                Ok(()) => self.decide_known(&known, value, request, target),
+                Ok(()) => {
+                    self.decide_known(&known, known.identity(value), request.method, target, request.now)
+                }
                 Err(refusal) => self.refuse(refusal),
             };
         }
@@ -71,17 +81,17 @@ impl Gate {
         let fits = !T::WATCHES && value.len() <= KNOWN_CALLER_BYTES;
         let known = match &caller {
             Ok(envoy::Caller::Fields(credential, last_hash)) if fits => {
-                self.known(value, credential, last_hash, request)
+                self.known(value, credential, last_hash, request.now)
             }
             Ok(envoy::Caller::Certificate(known, last_hash)) if fits => {
-                self.known(value, &known.credential(PROMISED), last_hash, request)
+                self.known(value, &known.credential(PROMISED), last_hash, request.now)
             }
             _ => None,
         };
         let Some(known) = known else {
             return self.conclude_envoy(request, target, &caller, trace);
         };
-        let decision = self.decide_known(&known, value, request, target);
+        let decision = self.decide_known(&known, known.identity(value), request.method, target, request.now);
         self.known.keep(value, Arc::new(known));
         decision
     }
@@ -92,10 +102,10 @@ impl Gate {
         value: &[u8],
         credential: &Credential<'_>,
         last_hash: &[u8; 32],
-        request: &Request<'_>,
+        now: Option<i64>,
     ) -> Option<Known> {
         let domains = self.trust_domains.as_deref();
-        let spiffe = authenticate::check(credential, &self.source, domains, request.now).ok()?;
+        let spiffe = authenticate::check(credential, &self.source, domains, now).ok()?;
         let rules = self.policy.rules_for(&Facts { credential, spiffe: spiffe.as_deref() });
         let name = authenticate::identity(credential, spiffe)
             .map(|identity| (identity.kind, Name::new(&identity.name, value)));
@@ -108,23 +118,65 @@ impl Gate {
     fn decide_known<'g, 'r>(
         &'g self,
         known: &Known,
-        value: &'r [u8],
-        request: &Request<'_>,
+        identity: Option<Identity<'r>>,
+        method: &[u8],
         target: Target<'_>,
+        now: Option<i64>,
     ) -> Decision<'g, 'r> {
         let Known { verified, window, .. } = *known;
         let sha256 = known.sha256.clone();
-        if let Err(refusal) = authenticate::check_window(window, &self.source, request.now) {
+        if let Err(refusal) = authenticate::check_window(window, &self.source, now) {
             return Decision { verified: Some(verified), sha256, ..self.refuse(refusal) };
         }
-        let rulings = self.policy.rule(request.method, target, Caller::Rules(&known.rules), &mut ());
+        let rulings = self.policy.rule(method, target, Caller::Rules(&known.rules), &mut ());
         Decision {
             verified: Some(verified),
             sha256,
             not_after: window.map(|(_, last)| last),
-            identity: known.name.as_ref().map(|(kind, name)| Identity { kind: *kind, name: name.of(value) }),
+            identity,
             ..self.decision(rulings.enforced, rulings.with_shadow)
         }
+    }
+
+    /// Who the header lines and the connection of a request name, for [`Gate::decide_as`]; `None` where
+    /// nobody is authenticated by them. What they say of a caller depends on nothing else, but for the time
+    /// of the certificate, which is checked with each decision.
+    #[must_use]
+    pub fn recognise(&self, request: &Request<'_>) -> Option<Recognised> {
+        let mut recognised = None;
+        self.present(request, &mut |credential| {
+            // Nothing stands in no value, so that the name is the caller's own.
+            recognised = self.known(&[], credential, &[0; 32], request.now).map(|mut known| Recognised {
+                name: known.name.take().map(|(kind, name)| (kind, name.of(&[]).into())),
+                known,
+            });
+        })?;
+        recognised
+    }
+
+    /// The decision on a request with the header lines and the connection of the one in which its caller
+    /// was recognised by this gate.
+    pub fn decide_as<'g, 'r>(
+        &'g self,
+        caller: &'r Recognised,
+        method: &[u8],
+        target: &[u8],
+        now: Option<i64>,
+    ) -> Decision<'g, 'r> {
+        let Recognised { known, name } = caller;
+        let identity =
+            name.as_ref().map(|(kind, name)| Identity { kind: *kind, name: Cow::Borrowed(&**name) });
+        match self.checked(method, target) {
+            Ok(target) => self.decide_known(known, identity, method, target, now),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+}
+
+impl Known {
+    /// The name, in a value of the same bytes.
+    fn identity<'r>(&self, value: &'r [u8]) -> Option<Identity<'r>> {
+        self.name.as_ref().map(|(kind, name)| Identity { kind: *kind, name: name.of(value) })
     }
 }
 
