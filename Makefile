@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-LINKED := $(TARGET)/wasm32-wasip1/wasm/peergate.wasm
+LINKED := $(TARGET)/wasm32-wasip1/filter/peergate.wasm
 FILTER := $(TARGET)/wasm32-wasip1/release/peergate.wasm
 CARGO := cargo
 export CARGO_TERM_COLOR ?= never
@@ -18,8 +18,8 @@ tools: ## Check for rustup or cargo, Node 20, Python 3 with pip and openssl; add
 	@sh tests/tools/need.sh
 
 filter: tools ## Build the Envoy filter: target/wasm32-wasip1/release/peergate.wasm
-	CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$$(sh tests/tools/wasm/flags.sh)" \
-		$(CARGO) build --quiet --locked --profile wasm -p peergate-envoy --target wasm32-wasip1
+	CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$$(sh tests/tools/wasm/flags.sh) --cfg sha2_backend_soft=\"compact\"" \
+		$(CARGO) build --quiet --locked --profile filter -p peergate-envoy --target wasm32-wasip1
 	node tests/tools/wasm/shrink.mjs $(LINKED) $(FILTER) envoy-filter/interface.txt
 
 filter-trap: tools ## Build a filter that a header makes trap, for the test that Envoy survives it
