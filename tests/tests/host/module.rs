@@ -1,7 +1,9 @@
 //! The module itself: what it asks of a proxy, its size, and what requests cost in it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use peergate_conformance::wasm_host::{Action, Exchange, Limits, Vm, module_path};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{self, CALLER, Setup, XFCC, deployment, lines, ok_request};
 
@@ -208,4 +210,47 @@ fn memory_is_flat_over_a_hundred_thousand_requests() {
     let end = round(&mut setup.vm, 99_000);
     println!("linear memory: {warm} bytes after 1,000 requests, {end} after 100,000");
     assert_eq!(end, warm);
+}
+
+/// A real certificate for a caller of this name, as nginx writes it. Nobody here verifies its signature.
+fn certificate(name: &[u8; 8]) -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/vectors/envoy-captures.json");
+    let shared: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let pem = shared["certs"]["client-a"].as_str().unwrap();
+    let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let mut der = STANDARD.decode(text).unwrap();
+    for at in 0..der.len() - name.len() {
+        if der[at..].starts_with(b"payments") {
+            der[at..at + name.len()].copy_from_slice(name);
+        }
+    }
+    let escaped = |byte: u8| match byte {
+        b'+' | b'/' | b'=' | b'\n' | b' ' => format!("%{byte:02X}"),
+        byte => char::from(byte).to_string(),
+    };
+    peergate_core::pem::encode(&der).bytes().map(escaped).collect::<String>().into_bytes()
+}
+
+#[test]
+fn a_new_certificate_is_cheap_and_one_that_comes_again_is_cheaper() {
+    let policy = json!({
+        "version": 1,
+        "allow": [{"name": "team", "from": [{"spiffeUnder": "spiffe://lab.test/ns/prod"}]}],
+    });
+    let documents = json!({"source": {"preset": "nginx"}, "log": "denied", "policy": policy});
+    let mut setup = Setup::with(&documents);
+    let mut cost = |name: &[u8; 8]| {
+        let lines =
+            lines(&[(b"x-ssl-client-cert", &certificate(name)), (b"x-ssl-client-verify", b"SUCCESS")]);
+        let observed = setup.vm.request(setup.root, &Exchange::new(b"GET", b"/v1/orders", &lines)).unwrap();
+        assert_eq!(observed.action, Action::Continue);
+        observed.fuel
+    };
+    cost(b"payments");
+    let new = cost(b"accounts");
+    cost(b"accounts");
+    let again = cost(b"accounts");
+    println!("fuel: new certificate {new}, again {again}");
+    assert!(new < 120_000, "{new}");
+    assert!(again < 40_000, "{again}");
 }
