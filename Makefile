@@ -18,7 +18,7 @@ tools: ## Check for rustup or cargo, Node 20, Python 3 with pip and openssl; add
 	@sh tests/tools/need.sh
 
 filter: tools ## Build the Envoy filter: target/wasm32-wasip1/release/peergate.wasm
-	CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$$(sh tests/tools/wasm/flags.sh) --cfg sha2_backend_soft=\"compact\"" \
+	CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$$(sh tests/tools/wasm/flags.sh)" \
 		$(CARGO) build --quiet --locked --profile filter -p peergate-envoy --target wasm32-wasip1
 	node tests/tools/wasm/shrink.mjs $(LINKED) $(FILTER) envoy-filter/interface.txt
 
