@@ -430,6 +430,71 @@ test('a trap on the short way refuses its request, and the caller is a stranger 
   assert.ok(said.some(isNew) && !said.includes(0));
 });
 
+test('an answer that could not be fetched leaves nobody with the one that was in its place', () => {
+  const allow = Array.from({ length: 4 }, (_, i) => ({ name: `r${i}`, from: [{ spiffe: 'spiffe://td/a' }], paths: [`/v1/${i}`] }));
+  const gate = createGate({ policy: { version: 1, allow } });
+  const rule = (path) => gate.decide(caller(xfcc(), { path })).rule;
+  const paths = [0, 1, 2, 3].map((i) => `/v1/${i}`);
+  for (let turn = 0; turn < 4; turn += 1) {
+    assert.deepEqual(paths.map(rule), ['r0', 'r1', 'r2', 'r3']);
+  }
+  const real = glue.answerAddress;
+  glue.answerAddress = () => {
+    throw new RangeError('Maximum call stack size exceeded');
+  };
+  try {
+    const decision = gate.decide(caller(xfcc(), { path: '/other' }));
+    assert.deepEqual([decision.decision, decision.detail], ['deny', 'wasm_trap']);
+  } finally {
+    glue.answerAddress = real;
+  }
+  for (let turn = 0; turn < 5; turn += 1) {
+    assert.deepEqual(['/other', ...paths].map(rule), [null, 'r0', 'r1', 'r2', 'r3'], `turn ${turn}`);
+  }
+});
+
+test('what follows from an answer cannot be changed for the next who gets it', () => {
+  const gate = createGate({ deployment: { policy, identityHeader: 'x-client-identity' } });
+  const request = { path: '/v1/x', headers: [[NAME, xfcc()], ['X-Client-Identity', 'a']] };
+  const expected = whole(gate.decide(request));
+  assert.deepEqual([expected.upstream.remove, expected.upstream.set.length], [['X-Client-Identity'], 2]);
+  const said = watched(() => {
+    for (let turn = 0; turn < 6; turn += 1) {
+      const decision = gate.decide(request);
+      const { remove, set } = decision.upstream();
+      for (const change of [() => remove.pop(), () => (set[1] = 'spiffe://td/b'), () => (decision.upstream().set = undefined)]) {
+        assert.throws(change, TypeError);
+      }
+      assert.deepEqual(whole(decision), expected);
+    }
+  });
+  assert.ok(said.some(isSame));
+  assert.ok(Object.isFrozen(createGate({ policy }).decide(caller()).upstream().remove));
+});
+
+test('a clock that does not say the time is no clock, to strangers and to who is known', (t) => {
+  const { cert } = authority('clock').issue('api', { names: 'URI:spiffe://td/a' });
+  const gate = createGate({ policy, source: { preset: 'rfc9440' } });
+  const request = { path: '/v1/x', headers: [['client-cert', `:${new X509Certificate(cert).raw.toString('base64')}:`]] };
+  const clock = Date.now;
+  t.after(() => {
+    Date.now = clock;
+  });
+  const said = watched(() => {
+    for (const time of [NaN, Infinity, -Infinity, 1e300, undefined, NaN]) {
+      for (let turn = 0; turn < 4; turn += 1) {
+        Date.now = () => time;
+        for (const decision of [gate.decide(request), gate.decide(asStranger(request))]) {
+          assert.deepEqual([decision.reason, decision.detail], ['expired', 'no_clock'], `${time}`);
+        }
+        Date.now = clock;
+        assert.equal(gate.decide(request).reason, 'allowed');
+      }
+    }
+  });
+  assert.ok(said.some(isSame));
+});
+
 test('gates with known callers come and go in the same memory', () => {
   const round = (count) => {
     for (let i = 0; i < count; i += 1) {

@@ -90,7 +90,7 @@ export interface Told {
 
 const FINGERPRINT = 12;
 const FIRST_PIECE = 44;
-const NOTHING: Upstream = { remove: [], set: undefined };
+const NOTHING: Upstream = Object.freeze({ remove: Object.freeze([]), set: undefined });
 
 /** A decision of core. The layout is told in node-binding/src/answer.rs. @internal */
 export class CoreDecision implements Answer {
@@ -186,7 +186,11 @@ export class CoreDecision implements Answer {
       remove.push(text(answer, at) ?? '');
       at = skip(answer, at);
     }
-    return { remove, set: set ? [text(answer, name) ?? '', text(answer, value) ?? ''] : undefined };
+    // Others may get the very same.
+    return Object.freeze({
+      remove: Object.freeze(remove),
+      set: set ? Object.freeze<Upstream['set'] & object>([text(answer, name) ?? '', text(answer, value) ?? '']) : undefined,
+    });
   }
 
   refusal(): Refusal {

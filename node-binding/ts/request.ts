@@ -56,9 +56,10 @@ export function read(request: GateRequest, wanted: Wanted, untrustedPeer: boolea
   return isFetch(request) ? readFetch(request, wanted, untrustedPeer) : readFixture(request, wanted, untrustedPeer);
 }
 
-/** Seconds since 1970. */
-function seconds(): number {
-  return Math.floor(Date.now() / 1000);
+/** Seconds since 1970; `undefined` from a clock that does not say, which tests put in its place. */
+function seconds(): number | undefined {
+  const now = Math.floor(Date.now() / 1000);
+  return Number.isSafeInteger(now) ? now : undefined;
 }
 
 /**
@@ -149,7 +150,7 @@ function readFixture(request: RequestFixture, wanted: Wanted, untrustedPeer: boo
   };
 }
 
-function fixtureTime(now: string | Date | undefined): number {
+function fixtureTime(now: string | Date | undefined): number | undefined {
   if (now === undefined) {
     return seconds();
   }

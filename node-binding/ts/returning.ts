@@ -8,7 +8,7 @@
 import type { GateHandle } from './wasm/peergate.js';
 import { CoreDecision, type Describer, type Told } from './decision.js';
 import { ask, writeShort, type Asked } from './frame.js';
-import { again, answerText, keep } from './instance.js';
+import { again, answerText, guarded, keep } from './instance.js';
 
 /** Places of callers, in sets: whose mark is alike share one. */
 const SETS = 64;
@@ -112,7 +112,12 @@ export class Returning {
         return new CoreDecision(told.answer, caller, caller.asked, told);
       }
     }
-    const text = said === 0 ? undefined : answerText(said >>> 4);
+    if (which >= 0) {
+      // The module has another one in this place by now. What was here must be gone before anything can fail
+      // or be broken off, lest the next one who is told of this place gets it.
+      answers[which] = undefined;
+    }
+    const text = said === 0 ? undefined : guarded(() => answerText(said >>> 4));
     if (text === undefined) {
       // What the module has and what is here no longer belong together.
       this.#callers![place] = undefined;
