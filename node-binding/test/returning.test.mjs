@@ -6,6 +6,8 @@ import { createRequire } from 'node:module';
 import http from 'node:http';
 import net from 'node:net';
 import { test } from 'node:test';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import { clientCertAuth, createGate, getClientCertificate } from '../dist/index.mjs';
 import { authority } from './tls-authority.mjs';
 import { hash, policy, xfcc } from './support.mjs';
@@ -493,6 +495,31 @@ test('a clock that does not say the time is no clock, to strangers and to who is
     }
   });
   assert.ok(said.some(isSame));
+});
+
+test('a decision that is held does not hold the callers of documents that are no longer in force', () => {
+  v8.setFlagsFromString('--expose-gc');
+  const gc = vm.runInNewContext('gc');
+  const rules = { version: 1, allow: [{ name: 'any', from: 'authenticated' }] };
+  const gate = createGate({ policy: rules });
+  const value = (i) => `Hash=${hash()};Subject="CN=${'p'.repeat(3500)}";URI=spiffe://td/${i}`;
+  const held = [];
+  const used = () => {
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let version = 0; version < 12; version += 1) {
+    gate.update({ policy: { ...rules, name: `v${version}` } });
+    for (let i = 0; i < 200 * 4; i += 1) {
+      held[version] = gate.decide(caller(value(i >> 2)));
+    }
+  }
+  gate.free();
+  const more = used() - before;
+  // Of each version 200 callers with 3.5 kB of lines were kept.
+  assert.ok(more < 3_000_000, `${more} bytes more`);
+  assert.deepEqual(held.map((decision) => decision.certificate.subjectCn.length), Array(12).fill(3500));
 });
 
 test('gates with known callers come and go in the same memory', () => {

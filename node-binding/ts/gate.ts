@@ -148,6 +148,7 @@ class Loaded implements Wanted, Describer {
 
   free(): void {
     this.#isFreed = true;
+    this.#returning.forget();
     // A handle of an instance that is gone would free something else in the new one.
     if (this.generation === generation()) {
       this.handle.free();
@@ -293,6 +294,7 @@ export class Gate {
     }
     if (now.generation !== generation()) {
       this.#loaded = loaded(now.texts);
+      now.free();
       return this.#loaded;
     }
     return now;

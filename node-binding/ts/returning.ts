@@ -130,6 +130,11 @@ export class Returning {
     return new CoreDecision(text, caller, caller.asked, told);
   }
 
+  /** Whoever holds a decision holds its documents, and needs none of the other callers for that. */
+  forget(): void {
+    this.#callers = undefined;
+  }
+
   /** Is told of everyone who was answered the long way: who comes for the second time is kept. */
   met(asked: Asked, mark: number): void {
     const salted = mark ^ this.#salt;
