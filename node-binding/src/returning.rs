@@ -8,7 +8,8 @@
 //! them it is; what tells them apart is kept here.
 //!
 //! All of it is bounded: [`CALLERS`] times [`FRAME_BYTES`], and in JavaScript as much and [`ANSWERS`] times
-//! [`ANSWER_BYTES`] for each caller.
+//! [`ANSWER_BYTES`] for each caller, beside the certificate in JSON of those whom the
+//! application asked for.
 
 use std::cell::RefCell;
 

@@ -455,6 +455,40 @@ test('an answer that could not be fetched leaves nobody with the one that was in
   }
 });
 
+test('a decision that is broken off, at whatever moment, leaves no wrong answer behind', async (t) => {
+  // Each of them may trap the module, which says so.
+  const listeners = process.listeners('warning');
+  process.removeAllListeners('warning');
+  t.after(() => listeners.forEach((listener) => process.on('warning', listener)));
+  const allow = Array.from({ length: 9 }, (_, i) => ({ name: `r${i}`, from: [{ spiffeUnder: 'spiffe://td' }], paths: [`/v1/${i}`] }));
+  const gate = createGate({ policy: { version: 1, allow } });
+  let at = 0;
+  let refused = 0;
+  const ask = () => {
+    at += 1;
+    const [id, path] = [(at * 7 + (at >> 5)) % 30, (at * 5 + (at >> 3)) % 12];
+    const { reason, rule, identity } = gate.decide(caller(xfcc(`spiffe://td/${id}`), { path: `/v1/${path}` }));
+    if (reason === 'internal_error') {
+      refused += 1;
+    } else {
+      assert.deepEqual([rule, identity], [path < 9 ? `r${path}` : null, `spiffe://td/${id}`]);
+    }
+  };
+  const context = vm.createContext({ ask });
+  const endless = new vm.Script('for (;;) ask()');
+  let last = 0;
+  for (let turn = 0; turn < 1_500; turn += 1) {
+    assert.throws(() => endless.runInContext(context, { timeout: 1 }), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' });
+    last = refused;
+    for (let i = 0; i < 40; i += 1) {
+      ask();
+    }
+    assert.ok(refused <= last + 1, 'whoever comes after a trap is answered');
+  }
+  // The warnings come by themselves.
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
 test('what follows from an answer cannot be changed for the next who gets it', () => {
   const gate = createGate({ deployment: { policy, identityHeader: 'x-client-identity' } });
   const request = { path: '/v1/x', headers: [[NAME, xfcc()], ['X-Client-Identity', 'a']] };
