@@ -42,6 +42,9 @@ export function fresh(text) {
 
 /** Measures the cases, `[about, call]`, and prints each beside the first. */
 export function measure(cases, unit) {
+  if (globalThis.gc === undefined) {
+    throw new Error('run it with node --expose-gc, as `npm run bench` does');
+  }
   const runs = cases.map(() => []);
   for (let run = -1; run < RUNS; run += 1) {
     cases.forEach(([, call], i) => {
@@ -60,8 +63,9 @@ export function measure(cases, unit) {
   });
 }
 
-/** Nanoseconds a call, over one run. */
+/** Nanoseconds a call, over one run. No case clears away what another has left. */
 function timed(call) {
+  globalThis.gc();
   const start = process.hrtime.bigint();
   const end = start + BigInt(RUN_MS) * 1_000_000n;
   let calls = 0;
